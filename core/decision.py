@@ -1,0 +1,155 @@
+"""The market-decision machine and the position machine, as tables.
+
+The market decision follows from which conditions are violated now. Data conditions cost trust, market conditions make
+the hypothesis invalid:
+
+=========== =========== ============ ==========================================
+condition   trust       hypothesis   decision while it is violated
+=========== =========== ============ ==========================================
+BOOK        UNTRUSTED   INVALID      HALTED: protective exits only
+STALE       UNTRUSTED   INVALID      HALTED
+CROSSED     UNTRUSTED   INVALID      HALTED
+CASCADE     (unchanged) INVALID      HALTED
+SPREAD      (unchanged) INVALID      RESTRICTED: no entries, ordinary exits go on
+DEPTH       (unchanged) INVALID      RESTRICTED
+IMBALANCE   (unchanged) INVALID      RESTRICTED
+(none)      TRUSTED     VALID        ALLOWED, after ``clear_after`` without any
+=========== =========== ============ ==========================================
+
+A violation acts at once; relief waits ``clear_after_ms``, so that a flickering condition is one period and not fifty.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from core.kernels.state import Condition
+from models.control import Decision, DecisionAction, Hypothesis, Reason, Trust
+from models.rows import FAR_NS
+
+CONDITIONS: dict[int, tuple[Reason, Trust | None, Decision]] = {
+    Condition.BOOK: (Reason.DATA_GAP, Trust.UNTRUSTED, Decision.HALTED),
+    Condition.STALE: (Reason.DATA_STALE, Trust.UNTRUSTED, Decision.HALTED),
+    Condition.CROSSED: (Reason.DATA_CROSSED, Trust.UNTRUSTED, Decision.HALTED),
+    Condition.CASCADE: (Reason.LIQ_CASCADE, None, Decision.HALTED),
+    Condition.SPREAD: (Reason.SPREAD_WIDE, None, Decision.RESTRICTED),
+    Condition.DEPTH: (Reason.DEPTH_THIN, None, Decision.RESTRICTED),
+    Condition.IMBALANCE: (Reason.IMBALANCE, None, Decision.RESTRICTED),
+}
+"""Condition bit → reason, what it does to trust, and the decision; in order of precedence for the named reason."""
+
+_SEVERITY = {Decision.ALLOWED: 0, Decision.RESTRICTED: 1, Decision.HALTED: 2}
+
+
+class MarketDecision(msgspec.Struct, frozen=True):
+    trust: Trust
+    hypothesis: Hypothesis
+    decision: Decision
+    reason: Reason
+
+
+def judge(violated: int) -> MarketDecision:
+    """The state that a set of violated conditions calls for, without any delay."""
+    trust, decision, reason = Trust.TRUSTED, Decision.ALLOWED, Reason.RECOVERED
+    for bit, (cause, distrust, level) in CONDITIONS.items():
+        if violated & bit:
+            if distrust is not None:
+                trust = distrust
+            if _SEVERITY[level] > _SEVERITY[decision]:
+                decision, reason = level, cause
+    hypothesis = Hypothesis.INVALID if violated else Hypothesis.VALID
+    return MarketDecision(trust, hypothesis, decision, reason)
+
+
+class DecisionMachine:
+    """One instrument's market decision over time. ``now`` is the state, ``relief_ns`` when a better one may come."""
+
+    def __init__(self, clear_after_ns: int) -> None:
+        self._clear_after_ns = clear_after_ns
+        self.now = MarketDecision(Trust.UNTRUSTED, Hypothesis.INVALID, Decision.HALTED, Reason.STARTUP)
+        self.since_ns = -1
+        self.relief_ns = FAR_NS
+        self._wanted = self.now
+
+    def violated(self, bits: int, at_ns: int) -> MarketDecision | None:
+        """Take the set of violated conditions; returns the state before when it changed now."""
+        wanted = judge(bits)
+        self._wanted = wanted
+        if wanted == self.now:
+            self.relief_ns = FAR_NS
+            return None
+        if _SEVERITY[wanted.decision] < _SEVERITY[self.now.decision] and self.now.reason is not Reason.STARTUP:
+            if self.relief_ns == FAR_NS:
+                self.relief_ns = at_ns + self._clear_after_ns
+            return None
+        return self._become(wanted, at_ns)
+
+    def timer(self, at_ns: int) -> MarketDecision | None:
+        """A deadline passed; returns the state before when relief was due."""
+        if at_ns < self.relief_ns:
+            return None
+        return self._become(self._wanted, at_ns)
+
+    def _become(self, wanted: MarketDecision, at_ns: int) -> MarketDecision:
+        before, self.now = self.now, wanted
+        self.relief_ns = FAR_NS
+        if self.since_ns < 0:
+            self.since_ns = at_ns
+        return before
+
+
+def action_of(before: Decision, after: Decision) -> DecisionAction:
+    """The word a decisions record uses for a change of the market decision."""
+    if after is Decision.HALTED:
+        return DecisionAction.HALT
+    if after is Decision.RESTRICTED:
+        return DecisionAction.RESTRICTED
+    return DecisionAction.RESUME if before is not Decision.ALLOWED else DecisionAction.ALLOWED
+
+
+class PositionState(enum.StrEnum):
+    FLAT = "FLAT"
+    ENTERING = "ENTERING"
+    OPEN = "OPEN"
+    EXITING = "EXITING"
+
+
+class PositionEvent(enum.StrEnum):
+    ENTRY_SENT = "ENTRY_SENT"
+    ENTRY_DONE = "ENTRY_DONE"  # the entry order is terminal and something filled
+    ENTRY_VOID = "ENTRY_VOID"  # the entry order is terminal and nothing filled
+    EXIT_SENT = "EXIT_SENT"
+    EXIT_VOID = "EXIT_VOID"  # the exit order is terminal and the position is not flat
+    CLOSED = "CLOSED"  # the position is flat and no own entry or exit is alive
+
+
+POSITION: dict[PositionState, dict[PositionEvent, PositionState]] = {
+    PositionState.FLAT: {PositionEvent.ENTRY_SENT: PositionState.ENTERING},
+    PositionState.ENTERING: {
+        PositionEvent.ENTRY_DONE: PositionState.OPEN,
+        PositionEvent.ENTRY_VOID: PositionState.FLAT,
+        PositionEvent.EXIT_SENT: PositionState.EXITING,
+        PositionEvent.CLOSED: PositionState.FLAT,
+    },
+    PositionState.OPEN: {
+        PositionEvent.EXIT_SENT: PositionState.EXITING,
+        PositionEvent.CLOSED: PositionState.FLAT,
+    },
+    PositionState.EXITING: {
+        PositionEvent.EXIT_SENT: PositionState.EXITING,
+        PositionEvent.EXIT_VOID: PositionState.OPEN,
+        PositionEvent.ENTRY_DONE: PositionState.EXITING,
+        PositionEvent.CLOSED: PositionState.FLAT,
+    },
+}
+"""Position state → event → next state; an absent pair is a fault of ours."""
+
+
+def next_position(state: PositionState, event: PositionEvent) -> PositionState:
+    """The next state. Raises ValueError on a pair the table does not have."""
+    after = POSITION[state].get(event)
+    if after is None:
+        raise ValueError(f"a position cannot take {event} while {state}")
+    return after

@@ -1,0 +1,464 @@
+"""The engine: facts in, wishes out. It has no socket, clock, randomness, log or task; time arrives inside facts.
+
+``advance`` takes market rows in bulk (through the venue, which may run its own book beside ours), ``step`` every other
+fact. The same facts give the same actions on every machine, for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from config.settings import Settings
+from core import records
+from core.decision import MarketDecision, PositionEvent, PositionState
+from core.execution.orders import Order, Orders
+from core.execution.position import RoundTrip
+from core.kernels.probe import depth_within
+from core.kernels.state import Condition
+from core.kernels.state import Wake as Bits
+from core.market.state import MarketView, Memory, depth_limit_lots
+from core.risk.gate import Exposure, Gate
+from core.risk.ledger import RiskLedger
+from core.risk.limits import Refusal
+from core.risk.mode import Cause, Mode
+from core.strategies.scalper import Scalper
+from core.strategies.strategy import Decline, Strategy, View
+from core.trader import EXIT_RETRY_NS, Trader
+from models.action import Action, Cancel, Note, Resync, Submit
+from models.control import Decision, Operating, Reason
+from models.event import (
+    BookInvalid,
+    ClockOffset,
+    Command,
+    Event,
+    Fill,
+    Funding,
+    OrderReport,
+    StreamState,
+    Timer,
+    Wake,
+)
+from models.instrument import E8, Instrument
+from models.order import Intent, Purpose, Side
+from models.rows import FAR_NS
+
+EQUITY_CHECK_NS = 1_000_000_000  # loss limits see open profit once a second while a position is open
+MINUTE_NS = 60 * 1_000_000_000
+METRIC_BPS = 50
+
+
+class Engine:
+    """All instruments, one account, one strategy. ``prefix`` begins every client order id: application and run epoch."""
+
+    def __init__(
+        self, instruments: Sequence[Instrument], settings: Settings, prefix: str, strategy: Strategy | None = None
+    ) -> None:
+        params = settings.strategy.params
+        self.settings = settings
+        self.instruments = tuple(instruments)
+        self.memory = Memory(instruments, params, settings.hypothesis, settings.trust)
+        self.ledger = RiskLedger(round(settings.risk.equity_usdt * E8))
+        self.mode = Mode()
+        self.orders = Orders()
+        self.gate = Gate(self.memory, settings.risk, settings.trust, settings.execution, prefix)
+        self.strategy: Strategy = strategy if strategy is not None else Scalper(params)
+        clear_after_ns = settings.hypothesis.clear_after_ms * 1_000_000
+        self.traders = [Trader(instrument, self.memory, clear_after_ns) for instrument in self.instruments]
+        self.trips = 0
+        self.signals = 0
+        self.refusals: dict[str, int] = {}
+        self._lost: dict[tuple[int, str], str] = {}
+        self._actions: list[Action] = []
+        self._now_ns = 0
+        self._equity_check_ns = FAR_NS
+        self._pause_until_ns = FAR_NS
+        self._steps: dict[type, Callable[..., None]] = {
+            Wake: self._wake,
+            Timer: self._timer,
+            OrderReport: self._report,
+            Fill: self._fill,
+            Funding: self._funding,
+            StreamState: self._stream,
+            BookInvalid: self._book_invalid,
+            ClockOffset: self._clock,
+            Command: self._command,
+        }
+
+    # -- the door ---------------------------------------------------------------------------------------------
+
+    def step(self, event: Event) -> list[Action]:
+        """Take one fact; returns what is wished for because of it, in order."""
+        self._now_ns = event.at_ns
+        self._steps[type(event)](event)
+        actions, self._actions = self._actions, []
+        return actions
+
+    @property
+    def timer_ns(self) -> int:
+        """The earliest deadline the engine asks to be woken at; ``FAR_NS`` when none."""
+        return min(self._equity_check_ns, self._pause_until_ns, *(trader.timer_ns for trader in self.traders))
+
+    # -- market facts -----------------------------------------------------------------------------------------
+
+    def _wake(self, event: Wake) -> None:
+        trader = self.traders[event.instrument]
+        view = self.memory.view(event.instrument)
+        if event.bits & Bits.TRUST:
+            if not trader.depth_known:
+                self._set_depth_limit(trader, view)
+            before = trader.machine.violated(view.get("violated"), event.at_ns)
+            if before is not None:
+                self._decided(trader, before, view)
+        if event.bits & (Bits.BAR | Bits.EXIT | Bits.ENTRY | Bits.ASK):
+            self._ask(trader, view, event.bits)
+
+    def _ask(self, trader: Trader, view: MarketView, bits: int) -> None:
+        """Ask the strategy; an exception in it blocks entries and says so."""
+        question = View(
+            self._now_ns, bits, trader.instrument, view, trader.position.lots, trader.busy, trader.cooldown_until_ns
+        )
+        try:
+            answer = self.strategy.decide(question)
+        except Exception as error:
+            self._block(Cause.FAULT, f"strategy {self.strategy.name} raised {type(error).__name__}: {error}")
+            return
+        if answer is None:
+            return
+        if isinstance(answer, Decline):
+            self._signal(trader, view, answer.reason, answer.code)
+        elif answer.purpose is Purpose.EXIT:
+            if trader.wants_exit(view):
+                self._exit(trader, answer.reason)
+        else:
+            self._enter(trader, view, answer)
+
+    def _enter(self, trader: Trader, view: MarketView, intent: Intent) -> None:
+        """Every signal ends in an order or in a named refusal."""
+        held = self.mode.first()
+        if held is not None:
+            self._signal(trader, view, f"{held[0].value}: {held[1]}", held[0].value)
+            return
+        now = trader.machine.now
+        if now.decision is not Decision.ALLOWED:
+            self._signal(trader, view, f"{now.reason.value}: {trader.why(view)}", now.reason.value)
+            return
+        answer = self.gate.entry(intent, trader.instrument, view, self._exposure(trader), self.ledger, self._now_ns)
+        if isinstance(answer, Refusal):
+            self._signal(trader, view, answer.reason, f"{answer.control} {answer.code}")
+            trader.cooldown_until_ns = self._now_ns + self.settings.strategy.params.cooldown_s * 1_000_000_000
+            if answer.halts:
+                self._block(Cause.CEILING, answer.detail)
+            elif answer.code == "REPEATED":
+                self._block(Cause.REPEATED, answer.detail)
+            return
+        order = self.orders.add(answer)
+        trader.entry_id = answer.client_id
+        trader.entry_baseline = (view.get("baseline_lots"), view.get("baseline_count"))
+        trader.move(PositionEvent.ENTRY_SENT)
+        self._actions.append(Submit(self._now_ns, answer))
+        self._signal(trader, view, None, "")
+        self._note("orders", records.order(self._now_ns, trader.instrument, order, ""))
+
+    def _exit(self, trader: Trader, reason: str) -> None:
+        """Send a closing order. An exit is a goal: it stays wanted until the position is flat."""
+        lots = trader.position.lots
+        if lots == 0 or trader.state is PositionState.EXITING and trader.retry_ns == FAR_NS:
+            return
+        trader.exit_reason = trader.exit_reason or reason
+        trader.retry_ns = FAR_NS
+        approved = self.gate.reduce(trader.index, records.side_of(lots), abs(lots), self._now_ns, self.ledger)
+        order = self.orders.add(approved)
+        trader.exit_id = approved.client_id
+        trader.move(PositionEvent.EXIT_SENT)
+        self._actions.append(Submit(self._now_ns, approved))
+        self._note("orders", records.order(self._now_ns, trader.instrument, order, trader.exit_reason))
+
+    def _signal(self, trader: Trader, view: MarketView, reason: str | None, code: str) -> None:
+        self.signals += 1
+        if reason is not None:
+            self.refusals[code] = self.refusals.get(code, 0) + 1
+        self._note("signals", records.signal(self._now_ns, trader.instrument, view, reason is None, reason))
+
+    def _decided(self, trader: Trader, before: MarketDecision, view: MarketView) -> None:
+        """Record a changed market decision, and let exits that were held back fire again."""
+        book = self.memory.book(trader.index)
+        depth, _ = depth_within(self.memory.address, trader.index, METRIC_BPS)
+        measured = records.metrics(trader.instrument, view, int(book["best_bid"]), int(book["best_ask"]), int(depth))
+        if trader.machine.now.reason is Reason.DATA_CROSSED:
+            self._actions.append(Resync(self._now_ns, trader.index, Reason.DATA_CROSSED.value))
+        record = trader.decision_records(before, self._now_ns, view, measured)
+        if record is not None:
+            self._note("decisions", record)
+        trigger = f"{trader.machine.now.reason.value}: {trader.why(view)}"
+        self._note("state_transitions", records.transition(self._now_ns, trader.machine.now, self.mode.state, trigger))
+        if before.decision is Decision.HALTED and trader.state is PositionState.OPEN:
+            trader.rearm()
+
+    def _set_depth_limit(self, trader: Trader, view: MarketView) -> None:
+        """The depth condition is stated in USDT; it becomes lots at the first known price."""
+        mid2 = view.get("mid2")
+        if mid2 > 0 and not view.get("violated") & Condition.BOOK:
+            trader.depth_known = True
+            lots = depth_limit_lots(trader.instrument, mid2, self.settings.hypothesis.depth_min_usdt)
+            self.memory.set(trader.index, depth_limit_lots=lots, depth_lots=lots)
+
+    def _book_invalid(self, event: BookInvalid) -> None:
+        """The chain broke: nothing reads the book until the next snapshot."""
+        trader = self.traders[event.instrument]
+        self.memory.book(event.instrument)["valid"] = 0
+        view = self.memory.view(event.instrument)
+        violated = view.get("violated") | Condition.BOOK
+        self.memory.set(event.instrument, violated=violated)
+        before = trader.machine.violated(violated, event.at_ns)
+        if before is not None:
+            self._decided(trader, before, view)
+
+    def _clock(self, event: ClockOffset) -> None:
+        self.memory.clock_offset_ns = event.offset_ns
+
+    def _stream(self, event: StreamState) -> None:
+        key = (event.instrument, event.stream)
+        if event.alive:
+            self._lost.pop(key, None)
+            if not self._lost:
+                self._lift(Cause.STREAM)
+        else:
+            self._lost[key] = event.reason
+            self._block(Cause.STREAM, f"{event.stream} of {self.instruments[event.instrument].symbol}: {event.reason}")
+
+    # -- timers -----------------------------------------------------------------------------------------------
+
+    def _timer(self, event: Timer) -> None:
+        now = event.at_ns
+        for trader in self.traders:
+            if now >= trader.machine.relief_ns:
+                before = trader.machine.timer(now)
+                if before is not None:
+                    self._decided(trader, before, self.memory.view(trader.index))
+            if now >= trader.retry_ns and trader.position.lots:
+                self._exit(trader, "exit_retry")
+        if now >= self._pause_until_ns:
+            self._pause_until_ns = FAR_NS
+            self._lift(Cause.STREAK_PAUSE)
+        if now >= self._equity_check_ns:
+            self._check_losses()
+
+    # -- account facts ----------------------------------------------------------------------------------------
+
+    def _report(self, event: OrderReport) -> None:
+        order = self.orders.report(event)
+        if order is None:
+            return
+        trader = self.traders[order.approved.instrument]
+        self._note("orders", records.order(self._now_ns, trader.instrument, order, event.reason))
+        if not order.state.terminal:
+            return
+        purpose = trader.expected(event.client_id)
+        if purpose is Purpose.ENTRY:
+            self._entry_ended(trader, order, event.reason)
+        elif purpose is Purpose.EXIT:
+            self._exit_ended(trader, order)
+        elif purpose is Purpose.STOP:
+            trader.stop_id = ""
+
+    def _entry_ended(self, trader: Trader, order: Order, reason: str) -> None:
+        trader.entry_id = ""
+        if trader.state is PositionState.FLAT:
+            return
+        if trader.position.lots:
+            trader.move(PositionEvent.ENTRY_DONE)
+        elif trader.state is PositionState.ENTERING:
+            trader.move(PositionEvent.ENTRY_VOID)
+            trader.cooldown_until_ns = self._now_ns + self.settings.strategy.params.cooldown_s * 1_000_000_000
+        if self.mode.state in (Operating.REDUCING, Operating.HALTED):
+            self._exit(trader, "force_exit")
+
+    def _exit_ended(self, trader: Trader, order: Order) -> None:
+        trader.exit_id = ""
+        if trader.position.lots and trader.state is PositionState.EXITING:
+            trader.move(PositionEvent.EXIT_VOID)
+            trader.retry_ns = self._now_ns + EXIT_RETRY_NS
+
+    def _fill(self, event: Fill) -> None:
+        order = self.orders.fill(event)
+        if order is None and not event.cause:
+            return
+        trader = self.traders[event.instrument]
+        was_flat = trader.position.lots == 0
+        realised, trip = trader.position.apply(event)
+        self.ledger.fill(realised, event.fee_e8)
+        self._note("fills", records.fill(event, trader.instrument, realised))
+        if event.cause:
+            trader.exit_reason = event.cause
+        if trip is not None:
+            self._closed(trader, trip)
+        if trader.position.lots:
+            self._protect(trader, order, was_flat)
+        self._check_losses()
+
+    def _protect(self, trader: Trader, order: Order | None, fresh: bool) -> None:
+        """Arm the exit conditions at each fill of a growing position, and rest the stop at the first."""
+        if order is not None and order.approved.purpose is not Purpose.ENTRY:
+            return
+        tick = trader.stop_tick(self.settings.strategy.params.stop_pct)
+        if not fresh:
+            self.memory.set(trader.index, stop_tick=tick)
+            return
+        trader.arm(tick, self._now_ns)
+        lots = order.approved.quantity if order is not None else abs(trader.position.lots)
+        approved = self.gate.stop(
+            trader.index, records.side_of(trader.position.lots), lots, tick, self._now_ns, self.ledger
+        )
+        kept = self.orders.add(approved)
+        trader.stop_id = approved.client_id
+        self._actions.append(Submit(self._now_ns, approved))
+        self._note("orders", records.order(self._now_ns, trader.instrument, kept, ""))
+
+    def _closed(self, trader: Trader, trip: RoundTrip) -> None:
+        """A round trip is over: record it, clean up, count it."""
+        self.trips += 1
+        if trader.stop_id and not trader.exit_reason:
+            trader.exit_reason = "stoploss_on_exchange"
+        self._note("trades", trader.closed(trip, self.trips, self.memory.view(trader.index)))
+        trader.disarm()
+        trader.move(PositionEvent.CLOSED)
+        trader.exit_reason = ""
+        trader.retry_ns = FAR_NS
+        trader.cooldown_until_ns = self._now_ns + self.settings.strategy.params.cooldown_s * 1_000_000_000
+        if trader.stop_id:
+            self._actions.append(Cancel(self._now_ns, trader.stop_id))
+        self.ledger.trip(trip.net_e8)
+        self._judge_streak()
+
+    def _funding(self, event: Funding) -> None:
+        self.ledger.fund(event.amount_e8)
+        self.traders[event.instrument].position.fund(event.amount_e8)
+
+    # -- limits over time -------------------------------------------------------------------------------------
+
+    def equity_e8(self) -> int:
+        """Wallet plus open profit at the last mid of each instrument."""
+        total = self.ledger.wallet_e8
+        for trader in self.traders:
+            if trader.position.lots:
+                total += trader.position.unrealised_e8(self.memory.view(trader.index).get("mid2"))
+        return total
+
+    def _exposure(self, asking: Trader) -> Exposure:
+        value = margin = alive = alive_entries = 0
+        for trader in self.traders:
+            instrument = trader.instrument
+            lots = abs(trader.position.lots)
+            price = 0
+            for order in self.orders.alive(trader.index):
+                alive += order.approved.instrument == asking.index
+                if order.approved.purpose is Purpose.ENTRY:
+                    alive_entries += order.approved.instrument == asking.index
+                    lots += order.remaining
+            if lots:
+                price = self.memory.view(trader.index).get("mid2") // 2
+                worth = instrument.notional_e8(price, lots)
+                value += worth
+                margin += worth // self.settings.risk.leverage
+        return Exposure(self.equity_e8(), value, margin, alive, alive_entries)
+
+    def _check_losses(self) -> None:
+        """Daily loss (P21), drawdown (P22) and fee budget (P23), on equity with open positions."""
+        risk = self.settings.risk
+        equity = self.equity_e8()
+        if self.ledger.roll(self._now_ns, equity):
+            self._lift(Cause.DAILY_LOSS_SOFT)
+            self._lift(Cause.FEE_BUDGET)
+        self.ledger.mark(equity)
+        loss_pct = (self.ledger.day_start_e8 - equity) * 100 / self.ledger.start_e8
+        fall_pct = (self.ledger.peak_e8 - equity) * 100 / self.ledger.peak_e8
+        if loss_pct >= risk.daily_loss_hard_pct:
+            self._block(Cause.DAILY_LOSS_HARD, f"day loss {loss_pct:.2f} % of equity >= {risk.daily_loss_hard_pct} %")
+        elif loss_pct >= risk.daily_loss_soft_pct:
+            self._block(Cause.DAILY_LOSS_SOFT, f"day loss {loss_pct:.2f} % of equity >= {risk.daily_loss_soft_pct} %")
+        if fall_pct >= risk.drawdown_max_pct:
+            self._block(Cause.DRAWDOWN, f"drawdown {fall_pct:.2f} % >= {risk.drawdown_max_pct} %")
+        fees_pct = self.ledger.day_fees_e8 * 100 / self.ledger.start_e8
+        if fees_pct >= risk.fee_budget_pct:
+            self._block(Cause.FEE_BUDGET, f"fees of the day {fees_pct:.2f} % of equity >= {risk.fee_budget_pct} %")
+        open_position = any(trader.position.lots for trader in self.traders)
+        self._equity_check_ns = self._now_ns + EQUITY_CHECK_NS if open_position else FAR_NS
+
+    def _judge_streak(self) -> None:
+        risk = self.settings.risk
+        row = self.ledger.losses_in_row
+        if row >= risk.streak_halt:
+            self._block(Cause.STREAK_HALT, f"{row} losing trades in a row >= {risk.streak_halt}")
+        elif row >= risk.streak_pause:
+            self._pause_until_ns = self._now_ns + risk.streak_pause_min * MINUTE_NS
+            self._block(Cause.STREAK_PAUSE, f"{row} losing trades in a row >= {risk.streak_pause}")
+
+    # -- operating state --------------------------------------------------------------------------------------
+
+    def _command(self, event: Command) -> None:
+        if event.name == "allow_entries":
+            self._lift(Cause.OPERATOR)
+        elif event.name == "stop_entries":
+            self._block(Cause.OPERATOR, f"{event.source}: entries stopped")
+        elif event.name == "flatten":
+            self._block(Cause.OPERATOR, f"{event.source}: flatten")
+            self._leave("force_exit")
+        elif event.name == "kill":
+            self._block(Cause.KILL, f"{event.source}: kill switch")
+        elif event.name == "shutdown":
+            self._block(Cause.SHUTDOWN, f"{event.source}: {event.detail or 'shutdown'}")
+
+    def _leave(self, reason: str) -> None:
+        """Cancel entries, then close what is open."""
+        for trader in self.traders:
+            for order in self.orders.alive(trader.index, Purpose.ENTRY):
+                self._actions.append(Cancel(self._now_ns, order.approved.client_id))
+            if trader.state in (PositionState.OPEN, PositionState.EXITING):
+                self._exit(trader, reason)
+
+    def _block(self, cause: Cause, detail: str) -> None:
+        before = self.mode.state
+        if self.mode.block(cause, detail):
+            self._moded(before, f"{cause.value}: {detail}")
+            if self.mode.state in (Operating.REDUCING, Operating.HALTED):
+                self._leave("force_exit" if cause is Cause.SHUTDOWN else "emergency_exit")
+
+    def _lift(self, cause: Cause) -> None:
+        before = self.mode.state
+        if self.mode.lift(cause):
+            self._moded(before, f"RECOVERED: {cause.value} lifted")
+
+    def _moded(self, before: Operating, trigger: str) -> None:
+        if self.mode.state is not before:
+            now = self.traders[0].machine.now
+            self._note("state_transitions", records.transition(self._now_ns, now, self.mode.state, trigger))
+
+    def finish(self, at_ns: int) -> list[Action]:
+        """The closing record of each instrument's present state (conventions §4)."""
+        self._now_ns = at_ns
+        for trader in self.traders:
+            now = trader.machine.now
+            view = self.memory.view(trader.index)
+            since = trader.machine.since_ns if trader.machine.since_ns >= 0 else at_ns
+            record = records.decision(at_ns, trader.instrument, now, now, trader.why(view), at_ns - since, {})
+            record["action"] = {Decision.HALTED: "HALT", Decision.RESTRICTED: "RESTRICTED"}.get(now.decision, "ALLOWED")
+            record["closing"] = True
+            self._note("decisions", record)
+        actions, self._actions = self._actions, []
+        return actions
+
+    def _note(self, file: str, record: dict[str, object]) -> None:
+        self._actions.append(Note(self._now_ns, file, record))
+
+    def side_open(self, instrument: int) -> Side | None:
+        """The side of the open position, for faces."""
+        lots = self.traders[instrument].position.lots
+        return None if lots == 0 else (Side.BUY if lots > 0 else Side.SELL)
+
+    def alive_orders(self) -> int:
+        """Own orders that are not terminal, over all instruments."""
+        return sum(len(self.orders.alive(trader.index)) for trader in self.traders)
+
+    def unfinished(self) -> bool:
+        """Whether a position or an order that could make one is still there."""
+        return any(trader.position.lots or self.orders.alive(trader.index, Purpose.ENTRY) for trader in self.traders)

@@ -1,0 +1,1 @@
+"""Own orders and the position they make."""

@@ -1,0 +1,106 @@
+"""Own orders and their states. States only move forward; a fill counts once, by trade id."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from models.event import Fill, OrderReport
+from models.order import ApprovedOrder, OrderState, Purpose
+
+KEPT = 256  # terminal orders kept for late or repeated news; beyond it the oldest is forgotten
+
+_LIVE = (OrderState.SUBMITTED, OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED, OrderState.UNKNOWN)
+_END = (OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED)
+TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
+    OrderState.SUBMITTED: frozenset((*_LIVE[1:], *_END)),
+    OrderState.ACCEPTED: frozenset((OrderState.PARTIALLY_FILLED, OrderState.UNKNOWN, *_END[:3])),
+    OrderState.PARTIALLY_FILLED: frozenset((OrderState.UNKNOWN, *_END[:3])),
+    OrderState.UNKNOWN: frozenset((OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED, *_END)),
+    **{state: frozenset() for state in _END},
+}
+"""State → states that may follow; anything else is old news and changes nothing."""
+
+
+class Order:
+    """One own order as it stands: what was approved, the venue's word, what has filled."""
+
+    __slots__ = ("accepted_ns", "approved", "cost", "fee_e8", "filled", "reported", "state", "trades", "venue_id")
+
+    def __init__(self, approved: ApprovedOrder) -> None:
+        self.approved = approved
+        self.state = OrderState.SUBMITTED
+        self.venue_id = 0
+        self.filled = 0  # lots, from fills
+        self.reported = 0  # lots, from the venue's cumulative word
+        self.cost = 0  # sum of ticks · lots
+        self.fee_e8 = 0
+        self.accepted_ns = -1
+        self.trades: set[int] = set()
+
+    @property
+    def alive(self) -> bool:
+        return not self.state.terminal
+
+    @property
+    def remaining(self) -> int:
+        return self.approved.quantity - self.filled
+
+
+class Orders:
+    """All own orders by client id; bounded by forgetting the oldest terminal ones."""
+
+    def __init__(self) -> None:
+        self._orders: OrderedDict[str, Order] = OrderedDict()
+        self.strange_fills = 0  # fills of orders nobody here knows
+        self.old_news = 0
+
+    def add(self, approved: ApprovedOrder) -> Order:
+        order = Order(approved)
+        self._orders[approved.client_id] = order
+        while len(self._orders) > KEPT:
+            oldest = next((key for key, kept in self._orders.items() if not kept.alive), None)
+            if oldest is None:
+                break
+            del self._orders[oldest]
+        return order
+
+    def get(self, client_id: str) -> Order | None:
+        return self._orders.get(client_id)
+
+    def alive(self, instrument: int, purpose: Purpose | None = None) -> list[Order]:
+        """Own orders of an instrument that are not terminal, oldest first."""
+        return [
+            order
+            for order in self._orders.values()
+            if order.alive
+            and order.approved.instrument == instrument
+            and (purpose is None or order.approved.purpose is purpose)
+        ]
+
+    def report(self, report: OrderReport) -> Order | None:
+        """Take the venue's word; returns the order when its state moved, None for old or foreign news."""
+        order = self._orders.get(report.client_id)
+        if order is None or report.state not in TRANSITIONS[order.state]:
+            self.old_news += 1
+            return None
+        order.state = report.state
+        order.reported = max(order.reported, report.filled)
+        order.venue_id = report.venue_id or order.venue_id
+        if order.accepted_ns < 0:
+            order.accepted_ns = report.at_ns
+        return order
+
+    def fill(self, fill: Fill) -> Order | None:
+        """Book a fill on its order; returns the order, or None for a fill already booked or of no own order."""
+        order = self._orders.get(fill.client_id)
+        if order is None:
+            self.strange_fills += 1
+            return None
+        if fill.trade_id in order.trades:
+            self.old_news += 1
+            return None
+        order.trades.add(fill.trade_id)
+        order.filled += fill.quantity
+        order.cost += fill.price * fill.quantity
+        order.fee_e8 += fill.fee_e8
+        return order

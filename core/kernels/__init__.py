@@ -1,0 +1,1 @@
+"""Compiled functions over arrays and nothing else. Every flag stands in ``kernel.py``."""

@@ -1,0 +1,90 @@
+"""The operating state of the process: which causes hold it back, and which state they add up to.
+
+A state is never set; causes are. ``NORMAL`` means that no cause is left. Sticky causes stay until an operator lifts
+them, across restarts (invariant 13).
+"""
+
+from __future__ import annotations
+
+import enum
+
+from models.control import Operating
+
+
+class Cause(enum.StrEnum):
+    """Why entries are blocked, or more."""
+
+    STARTING = "STARTING"
+    OPERATOR = "OPERATOR"
+    SHUTDOWN = "SHUTDOWN"
+    STREAM = "STREAM"
+    DAILY_LOSS_SOFT = "P21_SOFT"
+    FEE_BUDGET = "P23"
+    STREAK_PAUSE = "P24_PAUSE"
+    REPEATED = "P14"
+    STREAK_HALT = "P24"
+    FAULT = "FAULT"
+    DAILY_LOSS_HARD = "P21"
+    DRAWDOWN = "P22"
+    CEILING = "P04"
+    KILL = "KILL"
+
+
+LEVEL: dict[Cause, Operating] = {
+    Cause.STARTING: Operating.ENTRY_BLOCKED,
+    Cause.OPERATOR: Operating.ENTRY_BLOCKED,
+    Cause.SHUTDOWN: Operating.REDUCING,
+    Cause.STREAM: Operating.ENTRY_BLOCKED,
+    Cause.DAILY_LOSS_SOFT: Operating.ENTRY_BLOCKED,
+    Cause.FEE_BUDGET: Operating.ENTRY_BLOCKED,
+    Cause.STREAK_PAUSE: Operating.ENTRY_BLOCKED,
+    Cause.REPEATED: Operating.ENTRY_BLOCKED,
+    Cause.STREAK_HALT: Operating.ENTRY_BLOCKED,
+    Cause.FAULT: Operating.ENTRY_BLOCKED,
+    Cause.DAILY_LOSS_HARD: Operating.HALTED,
+    Cause.DRAWDOWN: Operating.HALTED,
+    Cause.CEILING: Operating.HALTED,
+    Cause.KILL: Operating.HALTED,
+}
+"""Cause → the least state it demands."""
+
+STICKY = frozenset(
+    {
+        Cause.OPERATOR,
+        Cause.REPEATED,
+        Cause.STREAK_HALT,
+        Cause.DAILY_LOSS_HARD,
+        Cause.DRAWDOWN,
+        Cause.CEILING,
+        Cause.KILL,
+    }
+)
+_ORDER = (Operating.NORMAL, Operating.ENTRY_BLOCKED, Operating.REDUCING, Operating.HALTED)
+
+
+class Mode:
+    """The set of causes in force; ``state`` is the severest state any of them demands."""
+
+    def __init__(self) -> None:
+        self.causes: dict[Cause, str] = {}
+
+    @property
+    def state(self) -> Operating:
+        return max((LEVEL[cause] for cause in self.causes), key=_ORDER.index, default=Operating.NORMAL)
+
+    def block(self, cause: Cause, detail: str) -> bool:
+        """Add a cause; True when it was not in force before."""
+        fresh = cause not in self.causes
+        self.causes.setdefault(cause, detail)
+        return fresh
+
+    def lift(self, cause: Cause) -> bool:
+        """Remove a cause; True when it was in force."""
+        return self.causes.pop(cause, None) is not None
+
+    def first(self) -> tuple[Cause, str] | None:
+        """The severest cause with its detail, the oldest among equals."""
+        if not self.causes:
+            return None
+        cause = max(self.causes, key=lambda each: _ORDER.index(LEVEL[each]))
+        return cause, self.causes[cause]

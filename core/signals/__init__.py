@@ -1,0 +1,1 @@
+"""Signals: one number each, with its validity, its threshold and its direction."""

@@ -1,0 +1,1 @@
+"""One trading idea per file; a strategy sees a view and returns intents."""

@@ -1,0 +1,83 @@
+"""The ear: numbers every heard message, records it, turns it into rows, hands them to the session. No queue between.
+
+It is called in the socket callback. What cannot be decided at once (a snapshot is wanted) is left for whoever drives
+the run to look at: ``hearing.snapshot_wanted``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from core.kernels.kernel import address_of
+from data_collector.hearing import Hearing
+from models.event import Event
+from models.recording import RecordKind
+from models.rows import FAR_NS
+
+Record = Callable[[int, int, bytes, int, int], None]
+"""``record(kind, connection, payload, received_ns, number)``: keeps a message; never raises, never waits."""
+
+
+class RowSink(Protocol):
+    """Where facts go: the session."""
+
+    def rows(self, address: int, start: int, stop: int) -> None: ...
+
+    def event(self, event: Event) -> None: ...
+
+
+class Ear:
+    """Joins hearing, recording and session. ``number`` is the number of the last message heard."""
+
+    def __init__(self, hearing: Hearing, session: RowSink, record: Record | None) -> None:
+        self.hearing = hearing
+        self.number = 0
+        self._session = session
+        self._record = record
+
+    def frame(self, connection: int, payload: bytes, received_ns: int) -> None:
+        """A text frame of a market stream, as it came."""
+        self.take(RecordKind.FRAME, connection, payload, received_ns)
+
+    def tick(self, received_ns: int) -> None:
+        """Nothing came until ``received_ns``."""
+        self.take(RecordKind.TICK, 0, b"", received_ns)
+
+    def take(self, kind: int, connection: int, payload: bytes, received_ns: int) -> None:
+        """Any message of a recorded kind."""
+        self.number = number = self.number + 1
+        if self._record is not None:
+            self._record(kind, connection, payload, received_ns, number)
+        self.pass_on(self.hearing.hear(kind, connection, payload, received_ns, number))
+
+    def pass_on(self, count: int) -> None:
+        """Hand the first ``count`` heard rows to the session, then what happened behind them."""
+        if count:
+            self._session.rows(self.hearing.rows_address, 0, count)
+        if self.hearing.events:
+            self._tell()
+
+    def chunk(self, chunk: bytes, until_ns: int = FAR_NS) -> bool:
+        """A recorded chunk of messages in bulk; False when a row was received at ``until_ns`` or later."""
+        for block in self.hearing.hear_chunk(chunk):
+            count = len(block)
+            if count and until_ns != FAR_NS:
+                count = int(np.searchsorted(block["received_ns"], until_ns))
+            if count:
+                self._session.rows(address_of(block), 0, count)
+            if count < len(block):
+                return False
+            self._tell()
+        return True
+
+    def resync(self, instrument: int, reason: str, at_ns: int) -> None:
+        """The engine found the book impossible: ask for a new one."""
+        self.hearing.invalidate(instrument, reason, at_ns)
+
+    def _tell(self) -> None:
+        events = self.hearing.events
+        while events:
+            self._session.event(events.popleft())

@@ -1,0 +1,163 @@
+"""The embedded exchange: one market behind REST and stream sockets, on this machine only.
+
+The venue's clock is the market's: real time from the market's beginning, or ``speed`` times as fast; with ``speed``
+None the market goes as fast as its readers take it and the clock is the market's own progress.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from types import TracebackType
+
+from aiohttp import web
+from picows import ws_create_server
+
+from exchange.emulator.market import Market
+from exchange.emulator.rest import Rest
+from exchange.emulator.sockets import MESSAGE_BYTES_MAX, Connection, Limits, accept
+from exchange.emulator.streams import Hub
+from models.error import UsageError
+from utils.clock import RunClock
+
+PUMP_S = 0.002  # how often the market is asked for news: frames leave within 2 ms of their time, at 1 % of a core
+TEND_S = 0.25  # how often pings, ages and buffers are looked at
+SLICE_FRAMES = 256  # frames sent before other connections and REST get a turn
+FAST_SLICE_NS = 100_000_000  # at full speed: venue time made in one go
+FAST_BUFFER_BYTES = 256 << 10  # at full speed: how much may wait in a socket before the market waits too
+
+
+class Emulator:
+    """``async with Emulator(market) as exchange: exchange.rest_url, exchange.stream_url``.
+
+    ``port`` 0 lets the system choose; otherwise REST listens there and the streams one above. ``anchor_ns`` is what the
+    venue's clock shows at the start (default: where the market stands); a market behind it catches up at once. Raises UsageError for a
+    speed that is not positive, OSError when a port is taken.
+    """
+
+    def __init__(
+        self,
+        market: Market,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        speed: float | None = 1.0,
+        anchor_ns: int | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        if speed is not None and not speed > 0:
+            raise UsageError(f"the speed must be positive or max, got {speed}")
+        self.market = market
+        self.hub = Hub(market)
+        self.connections: set[Connection] = set()
+        self.rest_url = self.stream_url = ""
+        self._host, self._port, self._speed = host, port, speed
+        self._anchor_ns = market.now_ns if anchor_ns is None else anchor_ns
+        self._limits = limits or Limits()
+        self._clock: RunClock | None = None
+        self._woken = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stack = contextlib.AsyncExitStack()
+
+    def now_ns(self) -> int:
+        """The venue's time."""
+        return self.market.now_ns if self._clock is None else self._clock.now_ns()
+
+    def now_ms(self) -> int:
+        return self.now_ns() // 1_000_000
+
+    async def __aenter__(self) -> Emulator:
+        async with contextlib.AsyncExitStack() as stack:
+            await self._listen(stack)
+            self._stack = stack.pop_all()
+        if self._speed is not None and not self.market.recorded:
+            self._clock = RunClock(self._anchor_ns, self._speed)
+        self._tasks = [asyncio.create_task(self._pump()), asyncio.create_task(self._tend())]
+        return self
+
+    async def _listen(self, stack: contextlib.AsyncExitStack) -> None:
+        runner = web.AppRunner(Rest(self.market, self.now_ms).application(), access_log=None)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        await web.TCPSite(runner, self._host, self._port).start()
+        self.rest_url = f"http://{self._host}:{runner.addresses[0][1]}"
+        streams = await ws_create_server(
+            lambda request: accept(request, self.hub, self._limits, self.connections, self._woken.set),
+            self._host,
+            self._port and self._port + 1,
+            max_frame_size=MESSAGE_BYTES_MAX,
+        )
+        stack.callback(streams.close)
+        self.stream_url = f"ws://{self._host}:{streams.sockets[0].getsockname()[1]}"
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for connection in list(self.connections):
+            connection.close()
+        await self._stack.aclose()
+
+    @property
+    def failed(self) -> BaseException | None:
+        """What stopped the market or its care, if anything did."""
+        for task in self._tasks:
+            if task.done() and not task.cancelled() and task.exception() is not None:
+                return task.exception()
+        return None
+
+    async def finished(self) -> None:
+        """Wait until the market has ended; raises what stopped it otherwise."""
+        await self._tasks[0]
+
+    async def _pump(self) -> None:
+        """Carry the market's events to their readers until it ends, then close every connection."""
+        if self.market.recorded or self._speed is None:
+            await self._woken.wait()
+            await asyncio.sleep(self._limits.start_s)
+            if self._speed is not None:
+                self._clock = RunClock(self.market.now_ns, self._speed)
+        while not self.market.ended:
+            if self._woken.is_set():
+                self.market.awake()
+            if self._clock is None:
+                await self._rush()
+            else:
+                await self._publish(self._clock.now_ns())
+                await asyncio.sleep(PUMP_S)
+        for connection in list(self.connections):
+            connection.close()
+
+    async def _publish(self, until_ns: int) -> None:
+        count = 0
+        for frame in self.market.advance(until_ns):
+            self.hub.publish(frame)
+            count += 1
+            if count % SLICE_FRAMES == 0:
+                await asyncio.sleep(0)
+
+    async def _rush(self) -> None:
+        """One slice at full speed; then wait for whoever has not taken it, up to ``stalled_s``."""
+        if not self.hub.read:
+            await asyncio.sleep(PUMP_S)
+            return
+        await self._publish(self.market.now_ns + FAST_SLICE_NS)
+        await asyncio.sleep(0)
+        began_s = time.monotonic()
+        while slow := [one for one in self.connections if one.behind > FAST_BUFFER_BYTES]:
+            if time.monotonic() - began_s > self._limits.stalled_s:
+                for connection in slow:
+                    connection.cut()
+            await asyncio.sleep(PUMP_S / 4)
+
+    async def _tend(self) -> None:
+        """Look after the connections: pings, ages, buffers."""
+        period_s = min(TEND_S, self._limits.ping_s / 4, self._limits.pong_s / 4, self._limits.lifetime_s / 4)
+        while True:
+            await asyncio.sleep(period_s)
+            now_s, event_ms = time.monotonic(), self.now_ms()
+            for connection in list(self.connections):
+                connection.tend(now_s, event_ms)

@@ -1,0 +1,246 @@
+"""One market-data connection: control messages, limits, pings (venue reference §1.4, §1.5)."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from urllib.parse import unquote
+
+import msgspec
+import orjson
+from picows import (
+    WSCloseCode,
+    WSFrame,
+    WSListener,
+    WSMsgType,
+    WSTransport,
+    WSUpgradeRequest,
+    WSUpgradeResponse,
+    WSUpgradeResponseWithListener,
+)
+
+from exchange.emulator.streams import MARKET, PRIVATE, PUBLIC, STREAMS_MAX, Hub
+
+MESSAGES_PER_S = 10
+MESSAGE_BYTES_MAX = 128 << 10  # 1,024 names of 40 letters are 45 KB
+METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What the server enforces; the defaults are the venue's, tests shorten them. All but the buffer in seconds."""
+
+    ping_s: float = 180.0
+    pong_s: float = 600.0
+    lifetime_s: float = 86_400.0
+    buffer_bytes: int = 8 << 20  # a reader further behind than this is cut off: about 60 s of a busy market
+    stalled_s: float = 30.0  # at full speed: how long a reader may take nothing
+    start_s: float = 0.25  # a recording begins this long after its first reader, so that both sockets are there
+
+
+class Target(msgspec.Struct, frozen=True):
+    """What a connection's URL asked for."""
+
+    category: str
+    combined: bool
+    names: tuple[str, ...]
+
+
+def parse_target(path: str) -> Target | None:
+    """The request path of a stream URL (reference §1.2, §1.3); None when there is no such path."""
+    path, _, query = path.partition("?")
+    category = PUBLIC  # no prefix at all behaves as /public
+    for prefix in (PUBLIC, MARKET, PRIVATE):
+        if path == f"/{prefix}" or path.startswith(f"/{prefix}/"):
+            category, path = prefix, path[len(prefix) + 1 :]
+            break
+    if path == "/ws" or path.startswith("/ws/"):
+        names = [unquote(name) for name in path[4:].split("/") if name]
+        return Target(category, False, tuple(dict.fromkeys(names)))
+    if path in ("/stream", "/stream/"):
+        names = []
+        for pair in query.split("&"):
+            key, _, value = pair.partition("=")
+            if key == "streams":
+                names += [name for name in unquote(value).split("/") if name]
+        return Target(category, True, tuple(dict.fromkeys(names)))
+    return None
+
+
+class RequestError(Exception):
+    """A control message that cannot be done; ``code`` 0 to 3 as the venue numbers them."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Connection(WSListener):  # type: ignore[misc]
+    """One client. ``deliver`` never waits: what the client does not take is buffered by the transport, and
+    ``behind`` tells how much; the server cuts off whoever is too far behind.
+    """
+
+    def __init__(self, hub: Hub, target: Target, limits: Limits, connections: set[Connection], wake: Callable[[], None]) -> None:
+        super().__init__()
+        self.category, self.combined = target.category, target.combined
+        self.names: dict[str, None] = {}
+        self.opened_s = self.answered_s = self.pinged_s = time.monotonic()
+        self._hub, self._limits, self._connections, self._wake = hub, limits, connections, wake
+        self._wanted = target.names
+        self._transport: WSTransport | None = None
+        self._messages: deque[float] = deque(maxlen=MESSAGES_PER_S)
+        self._partial = b""
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._transport = transport
+        self._connections.add(self)
+        for name in self._wanted:
+            self._hub.subscribe(self, name)
+        if self._hub.read:
+            self._wake()
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        self._transport = None
+        self._connections.discard(self)
+        self._hub.drop(self)
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        kind = frame.msg_type
+        if kind == WSMsgType.PONG:
+            self.answered_s = time.monotonic()
+        elif kind == WSMsgType.CLOSE:
+            transport.send_close(frame.get_close_code(), frame.get_close_message())
+            transport.disconnect()
+        elif kind in (WSMsgType.TEXT, WSMsgType.CONTINUATION, WSMsgType.BINARY):
+            self._partial += frame.get_payload_as_bytes()
+            if len(self._partial) > MESSAGE_BYTES_MAX:
+                self.close(WSCloseCode.MESSAGE_TOO_BIG, b"message too big")
+            elif frame.fin:
+                message, self._partial = self._partial, b""
+                self._message(message)
+
+    def _message(self, message: bytes) -> None:
+        now_s = time.monotonic()
+        if len(self._messages) == MESSAGES_PER_S and now_s - self._messages[0] < 1.0:
+            self.close(WSCloseCode.POLICY_VIOLATION, b"Too many requests")
+            return
+        self._messages.append(now_s)
+        self.deliver(self.answer(message))
+        if self._hub.read:
+            self._wake()
+
+    def answer(self, message: bytes) -> bytes:
+        """Do what a control message asks; the answer, or the venue's error body."""
+        try:
+            number, result = self._do(message)
+        except RequestError as error:
+            return orjson.dumps({"code": error.code, "msg": str(error)})
+        return orjson.dumps({"result": result, "id": number})
+
+    def _do(self, message: bytes) -> tuple[object, object]:
+        try:
+            request = orjson.loads(message)
+        except orjson.JSONDecodeError:
+            raise RequestError(3, "Invalid JSON: expected value at line 1 column 1") from None
+        if not isinstance(request, dict):
+            raise RequestError(2, "Invalid request: expected an object at line 1 column 1")
+        column = len(message)
+        number = request.get("id")
+        # Texts are accepted although the documentation forbids them: the official connector sends them (§1.5).
+        if isinstance(number, bool) or not (number is None or isinstance(number, str | int)) or (
+            isinstance(number, int) and number < 0
+        ):
+            raise RequestError(2, "Invalid request: request ID must be an unsigned integer")
+        method = request.get("method")
+        if method is None:
+            raise RequestError(2, f"Invalid request: missing field `method` at line 1 column {column}")
+        if method not in METHODS:
+            known = ", ".join(f"`{name}`" for name in METHODS)
+            raise RequestError(
+                2, f"Invalid request: unknown variant {method}, expected one of {known} at line 1 column {column}"
+            )
+        params = request.get("params", [])
+        if not isinstance(params, list):
+            raise RequestError(2, f"Invalid request: params must be an array at line 1 column {column}")
+        return number, self._run(method, params)
+
+    def _run(self, method: str, params: list[object]) -> object:
+        if method == "LIST_SUBSCRIPTIONS":
+            return list(self.names)
+        if method in ("SET_PROPERTY", "GET_PROPERTY"):
+            return self._property(method, params)
+        names = [name for name in params if isinstance(name, str)]
+        if len(names) != len(params):
+            raise RequestError(2, "Invalid request: stream names must be strings")
+        if method == "UNSUBSCRIBE":
+            for name in names:
+                self._hub.unsubscribe(self, name)
+            return None
+        if len(self.names.keys() | set(names)) > STREAMS_MAX:
+            raise RequestError(2, "Invalid request: too many parameters")
+        for name in names:
+            self._hub.subscribe(self, name)
+        return None
+
+    def _property(self, method: str, params: list[object]) -> object:
+        setting = method == "SET_PROPERTY"
+        if not params or not isinstance(params[0], str):
+            raise RequestError(2, "Invalid request: property name must be a string")
+        if len(params) > 1 + setting:
+            raise RequestError(2, "Invalid request: too many parameters")
+        if params[0] != "combined":
+            raise RequestError(0, "Unknown property")
+        if not setting:
+            return self.combined
+        if len(params) < 2 or not isinstance(params[1], bool):
+            raise RequestError(1, "Invalid value type: expected Boolean")
+        self.combined = params[1]
+        return None
+
+    def deliver(self, payload: bytes) -> None:
+        """Send one text frame."""
+        if self._transport is not None:
+            self._transport.send(WSMsgType.TEXT, payload)
+
+    @property
+    def behind(self) -> int:
+        """Bytes the client has not taken."""
+        return 0 if self._transport is None else self._transport.underlying_transport.get_write_buffer_size()
+
+    def tend(self, now_s: float, event_ms: int) -> None:
+        """Ping, and close what is silent, too old or too far behind. ``event_ms`` is the ping's payload."""
+        limits = self._limits
+        if self.behind > limits.buffer_bytes:
+            self.cut()
+        elif now_s - self.opened_s >= limits.lifetime_s:
+            self.close(WSCloseCode.OK, b"lifetime")
+        elif self.pinged_s > self.answered_s and now_s - self.pinged_s >= limits.pong_s:
+            self.close(WSCloseCode.POLICY_VIOLATION, b"Pong timeout")
+        elif now_s - max(self.pinged_s, self.opened_s) >= limits.ping_s and self._transport is not None:
+            if self.answered_s >= self.pinged_s:
+                self.pinged_s = now_s
+            self._transport.send_ping(str(event_ms).encode())
+
+    def close(self, code: WSCloseCode = WSCloseCode.OK, reason: bytes = b"") -> None:
+        """Say goodbye and close."""
+        if self._transport is not None:
+            self._transport.send_close(code, reason)
+            self._transport.disconnect()
+
+    def cut(self) -> None:
+        """Close without a word: no close frame, what is buffered is lost."""
+        if self._transport is not None:
+            self._transport.disconnect(graceful=False)
+
+
+def accept(
+    request: WSUpgradeRequest, hub: Hub, limits: Limits, connections: set[Connection], wake: Callable[[], None]
+) -> WSUpgradeResponseWithListener | Connection | None:
+    """The listener of a new connection; None (404) for an unknown path, 400 for more than 1,024 streams."""
+    target = parse_target(request.path.decode("ascii", "replace"))
+    if target is None:
+        return None
+    if len(target.names) > STREAMS_MAX:
+        body = orjson.dumps({"code": 2, "msg": "Invalid request: too many parameters"})
+        return WSUpgradeResponseWithListener(WSUpgradeResponse.create_error_response(400, body), None)
+    return Connection(hub, target, limits, connections, wake)

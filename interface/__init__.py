@@ -1,0 +1,1 @@
+"""Shows, passes commands on, never decides."""

@@ -1,0 +1,99 @@
+"""What a driver needs of a run, and the record of what the run is made of. Filled in ``wiring.py`` only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+from core.engine import Engine
+from core.session import Session
+from models.action import Note
+from models.instrument import Instrument
+from models.order import Purpose
+
+
+class Hears(Protocol):
+    """The ear: takes messages, remembers which snapshots are wanted."""
+
+    number: int
+
+    def frame(self, connection: int, payload: bytes, received_ns: int) -> None: ...
+
+    def tick(self, received_ns: int) -> None: ...
+
+    def take(self, kind: int, connection: int, payload: bytes, received_ns: int) -> None: ...
+
+    def chunk(self, chunk: bytes, until_ns: int) -> bool: ...
+
+    @property
+    def hearing(self) -> Any: ...
+
+
+class Keeps(Protocol):
+    """The run's files: records as notes come, documents at the end."""
+
+    def write(self, file: str, record: dict[str, Any]) -> None: ...
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def write_document(self, name: str, document: dict[str, Any] | str) -> None: ...
+
+
+class Parts:
+    """One run: everything that depends on how it was started, filled by one function of ``wiring.py``."""
+
+    def __init__(
+        self,
+        *,
+        run_id: str,
+        mode: str,
+        feed: str,
+        folder: Path,
+        instruments: tuple[Instrument, ...],
+        engine: Engine,
+        session: Session,
+        ear: Hears,
+        files: Keeps,
+        closing: Iterable[Callable[[], None]],
+        facts: dict[str, Any],
+    ) -> None:
+        self.run_id = run_id
+        self.mode = mode
+        self.feed = feed
+        self.folder = folder
+        self.instruments = instruments
+        self.engine = engine
+        self.session = session
+        self.ear = ear
+        self.files = files
+        self.closing = tuple(closing)
+        self.facts = facts  # what the summary says of the run beside its results
+
+    @property
+    def flat(self) -> bool:
+        return not self.engine.unfinished()
+
+
+class Printer:
+    """Publishes notes to the run's files and to an optional observer (a screen)."""
+
+    def __init__(self, files: Keeps, observer: Callable[[Note], None] | None) -> None:
+        self._files = files
+        self._observer = observer
+
+    def note(self, note: Note) -> None:
+        self._files.write(note.file, note.record)
+        if self._observer is not None:
+            self._observer(note)
+
+
+def open_entries(engine: Engine) -> int:
+    """Own entry orders that are not terminal, over all instruments."""
+    return sum(len(engine.orders.alive(trader.index, Purpose.ENTRY)) for trader in engine.traders)
+
+
+Frames = Iterator[tuple[int, str, bytes]]
+"""``(venue_ns, stream, payload)`` in venue time order"""

@@ -1,0 +1,191 @@
+"""Real sockets: the feed pushes frames, REST answers fill what is missing, a pulse delivers what falls due.
+
+Frames go straight from the socket callback into the session. The pulse (5 ms) only serves silence: with frames coming,
+everything due is delivered before the next frame. The nominal time of what is due does not depend on the pulse.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+
+from interface.drivers.parts import Parts
+from models.error import ScalperError, VenueUnreachableError
+from models.event import ClockOffset, Command, StreamState
+from models.instrument import Instrument
+from models.recording import RecordKind
+
+PULSE_S = 0.005
+PRIME_PAGES = 10  # of 1,000 aggregate trades, weight 20 each: at most 200 of 2,400 a minute
+PRIME_NS = 600 * 1_000_000_000  # ten minutes of past are enough for every window's readiness
+DRAIN_S = 20.0  # inside the 30 s stop budget: how long closing may take
+CLOCK_EVERY_S = 60.0
+SNAPSHOT_RETRY_S = 0.5
+
+
+class Market(Protocol):
+    """The venue's public REST answers (``exchange.binance.rest``)."""
+
+    async def depth(self, symbol: str, limit: int = 1000) -> bytes: ...
+
+    async def agg_trades(
+        self, symbol: str, *, from_id: int | None = None, start_ms: int | None = None,
+        end_ms: int | None = None, limit: int = 1000,
+    ) -> bytes: ...  # fmt: skip
+
+    async def clock_offset(self, probes: int = 5) -> ClockOffset: ...
+
+
+class Feed(Protocol):
+    def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def delivering(self, timeout_s: float) -> bool: ...
+
+    def stats(self) -> Any: ...
+
+
+class _Aggregate(msgspec.Struct):
+    a: int
+    T: int
+
+
+class Line:
+    """The way from the feed to the ear, shut until the run is ready to hear."""
+
+    def __init__(self) -> None:
+        self.parts: Parts | None = None
+
+    def frame(self, connection: int, payload: bytes, received_ns: int) -> None:
+        if self.parts is not None:
+            self.parts.ear.frame(connection, payload, received_ns)
+
+    def tick(self, received_ns: int) -> None:
+        if self.parts is not None:
+            self.parts.ear.tick(received_ns)
+
+    def stream(self, state: StreamState) -> None:
+        if self.parts is not None:
+            self.parts.session.event(state)
+
+
+async def drive(
+    parts: Parts,
+    line: Line,
+    feed: Feed,
+    market: Market,
+    now_ns: Callable[[], int],
+    stop: asyncio.Event,
+    *,
+    rate: float = 1.0,
+    duration_s: float | None = None,
+    prime: bool = True,
+    progress: Callable[[], None] | None = None,
+) -> int:
+    """Trade until ``stop`` is set or ``duration_s`` (real seconds) are over, then close. Returns the end's time.
+
+    The feed is started and delivering; its frames begin to count when the windows have been primed.
+    """
+    offset = await market.clock_offset()
+    parts.session.event(ClockOffset(now_ns(), offset.offset_ns, offset.uncertainty_ns))
+    if prime:
+        for instrument in parts.instruments:
+            await _prime(parts, market, instrument, now_ns)
+    line.parts = parts
+    pulse = asyncio.create_task(_pulse(parts, market, now_ns, progress), name="run pulse")
+    clock = asyncio.create_task(_keep_clock(parts, market, now_ns), name="run clock")
+    try:
+        await _first(stop, duration_s, pulse)
+        parts.session.event(Command(now_ns(), "shutdown", "run", "end of run"))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                while not parts.flat:
+                    await asyncio.sleep(PULSE_S)
+    finally:
+        line.parts = None
+        for task in (pulse, clock):
+            task.cancel()
+        await asyncio.gather(pulse, clock, return_exceptions=True)
+    end_ns = now_ns()
+    parts.session.time(end_ns)
+    return end_ns
+
+
+async def _first(stop: asyncio.Event, duration_s: float | None, pulse: asyncio.Task[None]) -> None:
+    """Wait for the stop, the end of the time, or a pulse that failed (which is raised)."""
+    waiter = asyncio.create_task(stop.wait(), name="run stop")
+    done, _ = await asyncio.wait({waiter, pulse}, timeout=duration_s, return_when=asyncio.FIRST_COMPLETED)
+    waiter.cancel()
+    if pulse in done:
+        pulse.result()
+
+
+async def _prime(parts: Parts, market: Market, instrument: Instrument, now_ns: Callable[[], int]) -> None:
+    """Ask for the recent aggregate trades, newest page first, and let the ear hear them oldest first."""
+    pages: list[bytes] = []
+    from_id: int | None = None
+    newest_ms = 0
+    try:
+        while len(pages) < PRIME_PAGES:
+            body = await market.agg_trades(instrument.symbol, from_id=from_id, limit=1000)
+            trades = msgspec.json.decode(body, type=list[_Aggregate])
+            if not trades:
+                break
+            pages.append(body)
+            newest_ms = newest_ms or trades[-1].T
+            first = trades[0]
+            if first.a <= 0 or (newest_ms - first.T) * 1_000_000 >= PRIME_NS or (from_id is not None and first.a > from_id):
+                break
+            from_id = max(0, first.a - 1000)
+    except ScalperError:
+        pass  # the windows then fill from the streams: signals say «warming up» meanwhile
+    for body in reversed(pages):
+        parts.ear.take(RecordKind.TRADES_ANSWER, instrument.index, body, now_ns())
+
+
+async def _pulse(parts: Parts, market: Market, now_ns: Callable[[], int], progress: Callable[[], None] | None) -> None:
+    """Deliver what is due in silence, and fetch wanted snapshots."""
+    fetching: dict[int, asyncio.Task[None]] = {}
+    while True:
+        await asyncio.sleep(PULSE_S)
+        now = now_ns()
+        if parts.session.due_ns < now:
+            parts.session.time(now)
+        for instrument in parts.ear.hearing.snapshot_wanted:
+            if instrument not in fetching:
+                symbol = parts.instruments[instrument].symbol
+                fetching[instrument] = asyncio.create_task(_snapshot(parts, market, instrument, symbol, now_ns))
+        for instrument in [number for number, task in fetching.items() if task.done()]:
+            fetching.pop(instrument).result()
+        if progress is not None:
+            progress()
+
+
+async def _snapshot(parts: Parts, market: Market, instrument: int, symbol: str, now_ns: Callable[[], int]) -> None:
+    try:
+        body = await market.depth(symbol, 1000)
+    except ScalperError:
+        await asyncio.sleep(SNAPSHOT_RETRY_S)  # still wanted: the next pulse asks again, inside the snapshot budget
+        return
+    parts.ear.take(RecordKind.DEPTH_ANSWER, instrument, body, now_ns())
+
+
+async def _keep_clock(parts: Parts, market: Market, now_ns: Callable[[], int]) -> None:
+    """Estimate the venue clock's offset again each minute; a failed estimate keeps the last one."""
+    while True:
+        await asyncio.sleep(CLOCK_EVERY_S)
+        with contextlib.suppress(ScalperError):
+            offset = await market.clock_offset()
+            parts.session.event(ClockOffset(now_ns(), offset.offset_ns, offset.uncertainty_ns))
+
+
+def unreachable(where: str, seconds: float) -> VenueUnreachableError:
+    """The sentence for a venue that did not deliver in time."""
+    return VenueUnreachableError(
+        f"{where} did not deliver market data within {seconds:g} s; check the network, or use --feed embedded"
+    )

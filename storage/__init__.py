@@ -1,0 +1,1 @@
+"""Remembers: the hot ring in memory, and what goes to disk."""

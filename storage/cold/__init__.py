@@ -1,0 +1,1 @@
+"""Disk: recordings, the journal, the records of a run."""

@@ -1,0 +1,51 @@
+"""The journal as the session's keeper: outer facts and wishes by kind, in the journal's payload as MessagePack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from models.action import Cancel, Query, Submit
+from models.event import Event, Timer, Wake
+from storage.cold.journal import Journal
+from storage.cold.journal_reader import JournalRecord, read_journal
+
+EVENT, ACTION, FINISH = 1, 2, 3
+"""Kinds of journal records: a fact, a wish, the end of the run."""
+
+
+class Finish(msgspec.Struct, frozen=True, tag="finish"):
+    """The end of a run: its time and the state hash that a second run must reach."""
+
+    at_ns: int
+    state: str
+
+
+Kept = Event | Submit | Cancel | Query | Finish
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Kept).decode
+
+
+class JournalKeeper:
+    """Keeps what cannot be worked out again. Wakes and timers follow from rows and time, so they are left out."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def event(self, event: Event, frame: int) -> None:
+        if not isinstance(event, Wake | Timer):
+            self._journal.append(EVENT, event.at_ns, frame, _encode(event))
+
+    def action(self, action: Submit | Cancel | Query, frame: int) -> None:
+        self._journal.append(ACTION, action.at_ns, frame, _encode(action))
+
+    def finish(self, at_ns: int, state: str) -> None:
+        self._journal.append(FINISH, at_ns, 0, _encode(Finish(at_ns, state)))
+
+
+def kept(path: Path) -> Iterator[tuple[JournalRecord, Kept]]:
+    """Records of a journal with their contents, in order."""
+    for record in read_journal(path):
+        yield record, _decode(record.payload)

@@ -1,0 +1,359 @@
+"""Import of third-party captures: one line = local receive time, a space, a frame or a REST depth body.
+
+Several files of one capture become one recording, in the order of their first local time; files that overlap in time
+must carry different symbols and are merged by local time. Each instrument's tick and lot size come from the caller's
+venue copy, else from the text: the finest decimal place that is not zero anywhere (a true size of 0.05 is seen as
+0.01, which refuses nothing). They are stored in ``meta["instruments"]``, so that readers need nothing else.
+
+A line that is no such line is kept as a NOTE record with file, line number and reason; it is never lost.
+"""
+
+from __future__ import annotations
+
+import gzip
+import heapq
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import orjson
+import zstandard
+
+from models.error import DataError
+from models.instrument import E8, Filters, Instrument
+from models.recording import PAYLOAD_BYTES_MAX, RecordKind
+from storage.cold.recording_writer import RecordingWriter
+
+LINE_BYTES_MAX = PAYLOAD_BYTES_MAX
+TIME_DIGITS = {"us": (1_000, 16), "ns": (1, 19)}  # unit → (ns in it, digits of a time between 2001 and 2286)
+LAG_FLOOR_NS = 1_000_000
+"""What `auto` takes the quickest frames to need: 1 ms, the best a recorder near the venue sees."""
+LAG_QUANTILE = 0.001  # the quickest of a thousand: the very quickest may be a clock step
+LAGS_MAX = 1_000_000  # of the first frames; more do not move a quantile
+TEXT_KEPT = 2000  # characters of a refused line in its note
+PROGRESS_LINES = 20_000
+_PLACES_MAX = 8
+_NUMBER_MAX = 10**12
+
+Progress = Callable[[int], None]
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """What became of the files: counts, and what was found out about the capture."""
+
+    folder: str
+    files: list[str]
+    lines: int
+    frames: int
+    snapshots: int
+    refused: int
+    first_refusals: list[str]
+    clock_offset_ns: int
+    clock_steps: int
+    market: str
+    instruments: list[Instrument]
+
+
+class _Sizes(msgspec.Struct):
+    """What the texts of one symbol show: decimal places that matter and places as written, of prices and quantities."""
+
+    price: int = 0
+    quantity: int = 0
+    price_written: int = 0
+    quantity_written: int = 0
+
+
+class _Source(msgspec.Struct):
+    """One file after the first reading."""
+
+    path: Path
+    first_ns: int = -1
+    last_ns: int = -1
+    lines: int = 0
+    symbols: dict[str, _Sizes] = msgspec.field(default_factory=dict)
+    snapshot: _Sizes = msgspec.field(default_factory=_Sizes)
+    spot: bool = False
+
+
+def import_raw_lines(
+    files: Sequence[Path],
+    folder: Path,
+    *,
+    unit: str,
+    clock_offset_ms: float | str = 0.0,
+    known: Mapping[str, Instrument] | None = None,
+    progress: Progress | None = None,
+) -> Imported:
+    """Write the recording ``folder`` from ``files``.
+
+    ``clock_offset_ms`` is added to every local time; ``"auto"`` chooses it so that one frame in a thousand is quicker
+    than ``LAG_FLOOR_NS`` after its event time. ``known`` are venue copies by symbol, used for futures captures.
+    Raises DataError when a file cannot be read, holds no frame, or overlaps another one of the same symbol.
+    """
+    lags: list[int] = []
+    tick = progress or (lambda lines: None)
+    sources = [_survey(path, unit, lags, tick) for path in files]
+    sources.sort(key=lambda source: source.first_ns)
+    _refuse_overlaps(sources)
+    instruments = _instruments(sources, known or {})
+    market = "spot" if any(source.spot for source in sources) else "usdm"
+    offset_ns, rule = _offset(clock_offset_ms, lags)
+    meta: dict[str, Any] = {
+        "source": "raw-lines",
+        "files": [source.path.name for source in sources],
+        "unit": unit,
+        "market": market,
+        "clock_offset_ns": offset_ns,
+        "clock_offset_rule": rule,
+        "instruments": msgspec.to_builtins(instruments),
+    }
+    counts = {"lines": 0, "frames": 0, "snapshots": 0, "refused": 0, "clock_steps": 0}
+    refusals: list[str] = []
+    with closing(RecordingWriter(folder, meta=meta, wait=True)) as writer:
+        _write(writer, sources, unit, offset_ns, {one.symbol: one.index for one in instruments}, counts, refusals, tick)
+        meta.update(counts)
+    if writer.problem:
+        raise DataError(f"{folder}: {writer.problem}", code="DISK")
+    return Imported(
+        folder=str(folder),
+        files=meta["files"],
+        clock_offset_ns=offset_ns,
+        market=market,
+        instruments=instruments,
+        first_refusals=refusals,
+        **counts,
+    )
+
+
+# ---- lines --------------------------------------------------------------------------------------------------------
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Line number and line of a plain, gzip or zstd file. Raises DataError when it cannot be read to its end."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+            file.seek(0)
+            stream: Any = file
+            if head[:2] == b"\x1f\x8b":
+                stream = gzip.GzipFile(fileobj=file)
+            elif head == b"\x28\xb5\x2f\xfd":
+                stream = io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(file))
+            number = 0
+            while line := stream.readline(LINE_BYTES_MAX):
+                number += 1
+                yield number, line.rstrip(b"\r\n")
+    except (OSError, EOFError, zstandard.ZstdError) as error:
+        raise DataError(f"{path}: cannot be read to its end: {error}", code="FILE") from None
+
+
+def _split(line: bytes, unit: str) -> tuple[int, bytes] | str:
+    """Local time in ns and payload of a line, or why it is no such line."""
+    text, _, payload = line.partition(b" ")
+    scale, digits = TIME_DIGITS[unit]
+    if not text.isdigit():
+        return "does not begin with a local time and a space"
+    if len(text) != digits:
+        other = next((name for name, (_, count) in TIME_DIGITS.items() if count == len(text)), "")
+        hint = f"; is the unit {other}?" if other else ""
+        return f"has a local time of {len(text)} digits, {unit} have {digits}{hint}"
+    if not payload.startswith((b"{", b"[")):
+        return "has no JSON object behind its local time"
+    return int(text) * scale, payload
+
+
+def _is_snapshot(payload: bytes) -> bool:
+    return b'"lastUpdateId"' in payload[:40]
+
+
+# ---- first reading: who is in it, how fine are the numbers, how late are the frames ----------------------------------
+
+
+def _survey(path: Path, unit: str, lags: list[int], progress: Progress) -> _Source:
+    source = _Source(path)
+    why = ""
+    for number, line in _lines(path):
+        if number % PROGRESS_LINES == 0:
+            progress(number)
+        source.lines = number
+        parts = _split(line, unit)
+        if isinstance(parts, str):
+            why = why or f"line {number} {parts}"
+            continue
+        local_ns, payload = parts
+        source.first_ns = local_ns if source.first_ns < 0 else source.first_ns
+        source.last_ns = max(source.last_ns, local_ns)
+        try:
+            message = orjson.loads(payload)
+        except orjson.JSONDecodeError:
+            continue  # recorded all the same: whoever reads the recording quarantines it with its reason
+        _look(source, message, local_ns, lags)
+    if not source.symbols:
+        raise DataError(f"{path} holds no frame of a market stream{': ' + why if why else ''}", code="FILE")
+    return source
+
+
+def _look(source: _Source, message: Any, local_ns: int, lags: list[int]) -> None:
+    """Learn from one frame. Anything odd is left to the readers of the recording."""
+    data = message.get("data", message) if isinstance(message, dict) else None
+    if not isinstance(data, dict):
+        return
+    if "lastUpdateId" in data:
+        _refine(source.snapshot, _pairs(data.get("bids")) + _pairs(data.get("asks")))
+        return
+    symbol, event = data.get("s"), data.get("e")
+    if not isinstance(symbol, str):
+        return
+    sizes = source.symbols.setdefault(symbol, _Sizes())
+    if isinstance(data.get("E"), int) and len(lags) < LAGS_MAX:
+        lags.append(local_ns - data["E"] * 1_000_000)
+    if event in ("aggTrade", "trade"):
+        _refine(sizes, [(data.get("p"), data.get("q"))])
+    elif event == "depthUpdate":
+        source.spot |= "pu" not in data
+        _refine(sizes, _pairs(data.get("b")) + _pairs(data.get("a")))
+    elif event in ("bookTicker", None):
+        source.spot |= event is None
+        _refine(sizes, [(data.get("b"), data.get("B")), (data.get("a"), data.get("A"))])
+
+
+def _pairs(levels: Any) -> list[tuple[Any, Any]]:
+    return [(one[0], one[1]) for one in levels if len(one) == 2] if isinstance(levels, list) else []
+
+
+def _refine(sizes: _Sizes, pairs: list[tuple[Any, Any]]) -> None:
+    for price, quantity in pairs:
+        if not isinstance(price, str) or not isinstance(quantity, str):
+            continue
+        part = price.partition(".")[2]
+        if len(part.rstrip("0")) > sizes.price:
+            sizes.price = len(part.rstrip("0"))
+        if len(part) > sizes.price_written:
+            sizes.price_written = len(part)
+        part = quantity.partition(".")[2]
+        if len(part.rstrip("0")) > sizes.quantity:
+            sizes.quantity = len(part.rstrip("0"))
+        if len(part) > sizes.quantity_written:
+            sizes.quantity_written = len(part)
+
+
+def _refuse_overlaps(sources: list[_Source]) -> None:
+    for place, source in enumerate(sources):
+        for other in sources[:place]:
+            both = sorted(source.symbols.keys() & other.symbols.keys())
+            if both and source.first_ns <= other.last_ns:
+                raise DataError(
+                    f"{source.path.name} begins before {other.path.name} ends and both carry {both[0]}; "
+                    "give files of one capture that follow each other",
+                    code="OVERLAP",
+                )
+
+
+def _instruments(sources: list[_Source], known: Mapping[str, Instrument]) -> list[Instrument]:
+    """One instrument for each symbol, in the order of their names."""
+    found: dict[str, _Sizes] = {}
+    spot = any(source.spot for source in sources)
+    for source in sources:
+        if len(source.symbols) == 1:
+            source.symbols[next(iter(source.symbols))] = _finer(next(iter(source.symbols.values())), source.snapshot)
+        for symbol, sizes in source.symbols.items():
+            found[symbol] = _finer(found.get(symbol, _Sizes()), sizes)
+    instruments = []
+    for index, symbol in enumerate(sorted(found)):
+        sizes = found[symbol]
+        copy = known.get(symbol)
+        if copy is not None and not spot and _fits(copy, sizes):
+            instruments.append(msgspec.structs.replace(copy, index=index, epoch=0))
+        else:
+            instruments.append(_inferred(symbol, index, sizes))
+    return instruments
+
+
+def _finer(one: _Sizes, other: _Sizes) -> _Sizes:
+    return _Sizes(*(max(pair) for pair in zip(msgspec.structs.astuple(one), msgspec.structs.astuple(other), strict=True)))
+
+
+def _fits(copy: Instrument, sizes: _Sizes) -> bool:
+    """Whether the texts of the file can be multiples of the copy's sizes: a year may lie between them."""
+    return not (E8 // 10**sizes.price) % copy.tick_e8 and not (E8 // 10**sizes.quantity) % copy.lot_e8
+
+
+def _inferred(symbol: str, index: int, sizes: _Sizes) -> Instrument:
+    price, quantity = min(sizes.price, _PLACES_MAX), min(sizes.quantity, _PLACES_MAX)
+    if price + quantity > _PLACES_MAX:
+        raise DataError(f"{symbol}: prices with {price} and quantities with {quantity} places are finer than 1e-8 together")
+    quote = next((asset for asset in ("USDT", "USDC", "FDUSD", "BTC") if symbol.endswith(asset)), "")
+    return Instrument(
+        symbol=symbol,
+        index=index,
+        epoch=0,
+        tick_e8=E8 // 10**price,
+        lot_e8=E8 // 10**quantity,
+        price_places=min(sizes.price_written, _PLACES_MAX),
+        quantity_places=min(sizes.quantity_written, _PLACES_MAX),
+        filters=Filters(1, _NUMBER_MAX, 1, _NUMBER_MAX, 1, _NUMBER_MAX, 0),
+        base=symbol.removesuffix(quote),
+        quote=quote or "USDT",
+        dated="inferred",
+    )
+
+
+def _offset(clock_offset_ms: float | str, lags: list[int]) -> tuple[int, str]:
+    if clock_offset_ms != "auto":
+        return round(float(clock_offset_ms) * 1_000_000), "given"
+    if not lags:
+        raise DataError("no frame carries an event time E, so that no clock offset can be estimated; give it in ms")
+    floor = int(np.quantile(np.array(lags), LAG_QUANTILE, method="lower"))
+    rule = f"{LAG_FLOOR_NS} ns minus the {LAG_QUANTILE:.1%} quantile of local time minus E ({floor} ns)"
+    return LAG_FLOOR_NS - floor, rule
+
+
+# ---- second reading: write -------------------------------------------------------------------------------------------
+
+
+def _write(
+    writer: RecordingWriter, sources: list[_Source], unit: str, offset_ns: int, indexes: dict[str, int],
+    counts: dict[str, int], refusals: list[str], progress: Progress,
+) -> None:  # fmt: skip
+    received_ns = sources[0].first_ns + offset_ns
+    merged = heapq.merge(*(_records(source, unit, indexes) for source in sources), key=lambda record: record[0])
+    for local_ns, kind, index, payload, refusal in merged:
+        counts["lines"] += 1
+        if counts["lines"] % PROGRESS_LINES == 0:
+            progress(counts["lines"])
+        if local_ns + offset_ns < received_ns:
+            counts["clock_steps"] += 1  # a recorder's clock that steps back; receive times never fall
+        received_ns = max(received_ns, local_ns + offset_ns)
+        writer.record(kind, index, payload, received_ns, counts["lines"])
+        counts["frames"] += kind == RecordKind.FRAME
+        counts["snapshots"] += kind == RecordKind.DEPTH_ANSWER
+        if refusal:
+            counts["refused"] += 1
+            if len(refusals) < 10:
+                refusals.append(refusal)
+
+
+def _records(source: _Source, unit: str, indexes: dict[str, int]) -> Iterator[tuple[int, int, int, bytes, str]]:
+    """(local time, kind, connection, payload, refusal) of every line; refused ones take the time of the line before."""
+    local_ns = source.first_ns
+    alone = next(iter(source.symbols)) if len(source.symbols) == 1 else ""
+    for number, line in _lines(source.path):
+        parts = _split(line, unit)
+        if isinstance(parts, str):
+            reason = parts
+        else:
+            local_ns, payload = parts
+            if not _is_snapshot(payload):
+                yield local_ns, RecordKind.FRAME, 0, payload, ""
+                continue
+            if alone:
+                yield local_ns, RecordKind.DEPTH_ANSWER, indexes[alone], payload, ""
+                continue
+            reason = "is a snapshot without a symbol in a capture of several"
+        refusal = f"{source.path.name} line {number} {reason}"
+        text = line[:TEXT_KEPT].decode("utf-8", "replace")
+        yield local_ns, RecordKind.NOTE, 0, orjson.dumps({"refused": refusal, "line": number, "text": text}), refusal

@@ -1,0 +1,1 @@
+"""Memory that is bounded, contiguous and fast to look up."""

@@ -1,0 +1,1 @@
+"""Proves: tests mirror the tree."""

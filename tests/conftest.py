@@ -1,0 +1,30 @@
+"""Fixtures every room's tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The folder that holds main.py."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with recorded market data beside the repository; the test skips when it is absent."""
+    folder = REPOSITORY.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("the folder ../shared with recorded market data is absent")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def wire() -> Path:
+    """The golden payloads of the venue."""
+    return REPOSITORY / "tests" / "data" / "wire"

@@ -1,0 +1,1 @@
+"""Helps: few files, no project import, each with one noun."""
