@@ -6,40 +6,58 @@ where frames come from, whose clock counts, and what is kept.
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import orjson
 
 from config.settings import APPLICATION, Settings
 from config.venue import shipped_instruments
 from config.version import VERSION
 from core.engine import Engine
+from core.ports import Keeper
 from core.session import Session
 from data_collector.ear import Ear
+from data_collector.feed import MarketFeed
 from data_collector.hearing import Hearing
 from data_collector.limits import FeedLimits
 from data_collector.quarantine import Quarantined
+from data_collector.routes import streams_for
+from exchange.binance.instruments import instruments_of
+from exchange.binance.rest import MarketRest, VenueAnswerError
+from exchange.emulator.generator import Generator
 from exchange.simulated.exchange import SimulatedExchange
 from exchange.simulated.terms import PaperTerms
 from exchange.simulated.venue import SimulatedVenue
+from interface.drivers.embedded import embedded
 from interface.drivers.parts import Parts, Printer
+from interface.drivers.sockets import Line, unreachable
+from interface.summary import EMBEDDED
 from models.account import AccountShape
 from models.action import Note
-from models.error import DataError
-from models.event import Event
+from models.error import DataError, VenueUnreachableError
+from models.event import ClockOffset, Command, Event, StreamState
 from models.instrument import E8, Fees, Instrument
 from storage.cold.journal import Journal
-from storage.cold.keeper import JournalKeeper
+from storage.cold.journal_reader import check_journal
+from storage.cold.keeper import ACTION, Finish, JournalKeeper, kept
+from storage.cold.recording import Recording
 from storage.cold.recording_writer import RecordingWriter
 from storage.cold.records import RunFiles, make_run_folder
+from utils.clock import RunClock
 
 MILLISECOND_NS = 1_000_000
+VIRTUAL_START_NS = 1_795_262_400_000_000_000  # 2026-11-21T12:00:00Z: a virtual run has no clock of its own
+PRIME_TRADES, PRIME_PAGES = 1000, 10  # as the socket driver asks the venue
 PREFIX = APPLICATION[:2]
 GIGABYTE = 1 << 30
+EMBEDDED_TIMEOUT_S = 15.0  # a child on a busy machine
 PUBLIC_STREAMS = ("bookTicker",)
 MARKET_STREAMS = ("aggTrade", "markPrice@1s", "forceOrder", "kline_1m")
 
@@ -124,6 +142,7 @@ def build(
     record: bool,
     journal: bool = True,
     agenda: Iterable[Event] = (),
+    keeper: Keeper | None = None,
     observer: Callable[[Note], None] | None = None,
 ) -> Parts:
     """Join the parts of one run around a simulated exchange; everything a mode decides is in the arguments."""
@@ -137,16 +156,15 @@ def build(
         "instruments": msgspec.to_builtins(wired), **facts,
     }  # fmt: skip
     closing: list[Callable[[], None]] = []
-    keeper = None
     if journal:
         place.journal.parent.mkdir(parents=True, exist_ok=True)
-        kept = Journal(
+        written = Journal(
             place.journal,
             {**meta, "values": msgspec.to_builtins(settings)},
             sync="always" if settings.journal.sync == "always" else "interval",
         )
-        keeper = JournalKeeper(kept)
-        closing.append(kept.close)
+        keeper = JournalKeeper(written)
+        closing.append(written.close)
     session = Session(engine, venue, keeper, Printer(files, observer))
     session.agenda.extend(agenda)
     writer = None
@@ -173,8 +191,10 @@ def build(
         session=session,
         ear=ear,
         files=files,
+        keeper=keeper,
+        writer=writer,
         closing=closing,
-        facts={**facts, "epoch": epoch, "recording": str(place.recording) if record else None, "writer": writer},
+        facts={**facts, "epoch": epoch, "recording": str(place.recording) if record else None},
     )
 
 
@@ -219,3 +239,290 @@ def recorded_instruments(meta: dict[str, Any], where: Path) -> tuple[Instrument,
         raise DataError(
             f"{where}: its index.json names no usable instruments ({error}); import the capture again", code="RECORDING"
         ) from None
+
+
+class GeneratedSource:
+    """The seeded market as a source of a virtual run (``interface.drivers.virtual.Source``)."""
+
+    def __init__(self, market: Generator, instruments: Sequence[Instrument], streams: Sequence[str]) -> None:
+        self._market = market
+        self._symbols = [one.symbol for one in instruments]
+        self._streams = [f"{symbol.lower()}@{suffix}" for symbol in self._symbols for suffix in streams]
+
+    def frames(self) -> Iterable[tuple[int, str, bytes]]:
+        return self._market.frames(streams=self._streams)
+
+    def snapshot(self, instrument: int) -> bytes | None:
+        return depth_body(self._market, self._symbols[instrument])
+
+    def trades(self, instrument: int) -> list[bytes]:
+        history = self._market.history(self._symbols[instrument])
+        pages: list[bytes] = []
+        newest = history.agg_trades(PRIME_TRADES)
+        first = int(str(newest[0]["a"])) if newest else 0
+        for page in range(PRIME_PAGES - 1, 0, -1):
+            start = first - page * PRIME_TRADES
+            older = history.agg_trades(PRIME_TRADES, from_id=start) if start > 0 else []
+            if older:
+                pages.append(orjson.dumps(older))
+        return [*pages, orjson.dumps(newest)] if newest else pages
+
+
+def paper_virtual(
+    settings: Settings, *, seed: int, started_ns: int, observer: Callable[[Note], None] | None = None
+) -> tuple[Parts, GeneratedSource]:
+    """Paper on the seeded market in virtual time: no sockets, no clock, the same bytes for the same seed."""
+    market = Generator(seed, VIRTUAL_START_NS, settings.feed.symbols)
+    place = Place(settings, "paper", started_ns)
+    parts = build(
+        settings,
+        market.instruments,
+        place,
+        feed=EMBEDDED,
+        epoch=f"{seed}|{digest(settings)}",
+        facts={"seed": seed, "speed": "max", "assumptions": assumptions(settings)},
+        threaded=False,
+        record=settings.feed.record,
+        observer=observer,
+    )
+    return parts, GeneratedSource(market, parts.instruments, stream_names(settings))
+
+
+def history(
+    settings: Settings, paths: Sequence[Path], *, mode: str, started_ns: int,
+    observer: Callable[[Note], None] | None = None,
+) -> tuple[Parts, list[Recording]]:  # fmt: skip
+    """Recorded markets through the same engine against the simulated exchange."""
+    recordings = [Recording.open(path) for path in paths]
+    instruments = recorded_instruments(recordings[0].meta, paths[0])
+    for path, recording in zip(paths[1:], recordings[1:], strict=True):
+        others = recorded_instruments(recording.meta, path)
+        if [one.symbol for one in others] != [one.symbol for one in instruments]:
+            raise DataError(
+                f"{path} holds {' '.join(one.symbol for one in others)}, {paths[0]} "
+                f"{' '.join(one.symbol for one in instruments)}; give recordings of the same symbols",
+                code="RECORDING",
+            )
+    names = [recording.folder.name for recording in recordings]
+    parts = build(
+        settings,
+        instruments,
+        Place(settings, mode, started_ns),
+        feed=f"file:{names[0]}",
+        epoch=str(recordings[0].meta.get("epoch", "|".join([*names, digest(settings)]))),
+        facts={"recordings": names, "assumptions": assumptions(settings)},
+        threaded=False,
+        record=False,
+        journal=False,
+        observer=observer,
+    )
+    return parts, recordings
+
+
+def assumptions(settings: Settings) -> str:
+    """What the simulated exchange assumes, in one line: printed above every result."""
+    paper = settings.paper
+    fees = f"{paper.maker_bps:g}/{paper.taker_bps:g} bps fixed" if paper.fees == "fixed" else "of the venue's tier"
+    return (
+        f"market orders walk the known book, {paper.latency_out_ms:g} ms out, {paper.latency_back_ms:g} ms back, "
+        f"reports {paper.reports}, queue {paper.queue_model}, fees {fees}"
+    )
+
+
+def depth_body(market: Generator, symbol: str) -> bytes | None:
+    """The REST depth body of a market for this moment; None when it has no book."""
+    book = market.depth(symbol, 1000)
+    instrument = next(one for one in market.instruments if one.symbol == symbol)
+    if book is None:
+        return None
+    last, event_ms, trade_ms, bids, asks = book
+    sides = [
+        [[instrument.price_text(price), instrument.quantity_text(lots)] for price, lots in side]
+        for side in (bids, asks)
+    ]
+    return orjson.dumps({"lastUpdateId": last, "E": event_ms, "T": trade_ms, "bids": sides[0], "asks": sides[1]})
+
+
+class SocketVenue:
+    """Where a socket run hears and asks: feed, REST, and the line that opens when the run is ready."""
+
+    def __init__(
+        self, name: str, feed: MarketFeed, market: MarketRest, line: Line, instruments: tuple[Instrument, ...]
+    ) -> None:
+        self.name = name
+        self.feed = feed
+        self.market = market
+        self.line = line
+        self.instruments = instruments
+
+
+async def choose_venue(
+    stack: contextlib.AsyncExitStack,
+    settings: Settings,
+    source: str,
+    clock: RunClock,
+    emulator: Sequence[str],
+) -> SocketVenue:
+    """The venue's public streams when they deliver in time, else (``auto``) the embedded exchange.
+
+    Raises VenueUnreachableError when ``source`` leaves no choice and it does not deliver.
+    """
+    feed = settings.feed
+    if source in ("auto", "binance"):
+        venue = await _connect(stack, settings, "binance", feed.rest_url, feed.stream_url, clock)
+        if venue is not None:
+            return venue
+        if source == "binance":
+            raise unreachable(feed.stream_url, feed.deliver_timeout_s)
+    rest_url, stream_url = await stack.enter_async_context(embedded(emulator))
+    venue = await _connect(stack, settings, EMBEDDED, rest_url, stream_url, clock)
+    if venue is None:
+        raise unreachable("the embedded exchange", EMBEDDED_TIMEOUT_S)
+    return venue
+
+
+async def _connect(
+    stack: contextlib.AsyncExitStack, settings: Settings, name: str, rest_url: str, stream_url: str, clock: RunClock
+) -> SocketVenue | None:
+    """Connect feed and REST of a venue; None when it does not deliver in time."""
+    timeout_s = EMBEDDED_TIMEOUT_S if name == EMBEDDED else settings.feed.deliver_timeout_s
+    line = Line()
+    market = MarketRest(rest_url, clock.now_ns)
+    streams = streams_for(enumerate(settings.feed.symbols), stream_names(settings))
+    feed = MarketFeed(
+        streams,
+        stream_url,
+        line.frame,
+        clock.now_ns,
+        limits=feed_limits(settings),
+        transport=settings.feed.transport,
+        tick=line.tick,
+        on_stream=line.stream,
+        rate=clock.rate,
+    )
+    feed.start()
+    try:
+        async with asyncio.timeout(timeout_s):
+            instruments = instruments_of(await market.exchange_info(), settings.feed.symbols)
+        if await feed.delivering(timeout_s):
+            stack.push_async_callback(market.close)
+            stack.push_async_callback(feed.stop)
+            return SocketVenue(name, feed, market, line, tuple(instruments))
+    except (TimeoutError, VenueUnreachableError, VenueAnswerError):
+        pass
+    await feed.stop()
+    await market.close()
+    return None
+
+
+def paper_sockets(
+    settings: Settings,
+    venue: SocketVenue,
+    *,
+    seed: int,
+    started_ns: int,
+    speed: float,
+    observer: Callable[[Note], None] | None,
+) -> Parts:
+    """Paper over real sockets: the simulated exchange trades on what the feed hears."""
+    place = Place(settings, "paper", started_ns)
+    return build(
+        settings,
+        venue.instruments,
+        place,
+        feed=venue.name,
+        epoch=f"{place.run_id}|{digest(settings)}",
+        facts={"seed": seed, "speed": speed, "assumptions": assumptions(settings)},
+        threaded=True,
+        record=settings.feed.record,
+        observer=observer,
+    )
+
+
+class Again:
+    """A finished run, found again: its folder, recording, journal and settings, ready to be run a second time."""
+
+    def __init__(self, folder: Path, journal: Path, recording: Path) -> None:
+        self.folder = folder
+        self.run_id = folder.name
+        header = check_journal(journal).header
+        self._header = header
+        self._recording = Recording.open(recording)
+        self._again: list[Any] = []
+        self._wishes: list[Any] = []
+        self._outer: list[Event] = []
+        self.finish: Finish | None = None
+        for record, content in kept(journal):
+            if isinstance(content, Finish):
+                self.finish = content
+            elif record.kind == ACTION:
+                self._wishes.append(content)
+            elif isinstance(content, ClockOffset | StreamState | Command):
+                self._outer.append(content)
+
+    @classmethod
+    def find(cls, data: Path, named: Path) -> Again:
+        """By the run's folder, its recording's folder, or its id. Raises DataError when a part is missing."""
+        name = named.name
+        homes = [named.parent.parent] if (named / "summary.json").is_file() else sorted(data.glob("*/"))
+        for home in homes:
+            folder, journal = home / "runs" / name, home / "journal" / f"{name}.journal"
+            if folder.is_dir() and journal.is_file():
+                recording = home.parent / "market" / name
+                if not recording.is_dir():
+                    raise DataError(f"run {name} has no recording at {recording}; it ran with feed.record = false")
+                return cls(folder, journal, recording)
+        raise DataError(
+            f"{named} is no run with a journal; give the folder of a run, such as {data}/paper/runs/<run id>"
+        )
+
+    def parts(self, scratch: Path) -> Parts:
+        """The same parts once more, with the first run's settings, writing to ``scratch``."""
+        settings = msgspec.convert(self._header["values"], Settings)
+        app = msgspec.structs.replace(settings.app, data_dir=str(scratch))
+        settings = msgspec.structs.replace(settings, app=app)
+        return build(
+            settings,
+            recorded_instruments(self._header, self.folder),
+            Place(settings, str(self.run_id.split("-")[1]), 0),
+            feed=str(self._header["source"]),
+            epoch=str(self._header["epoch"]),
+            facts={},
+            threaded=False,
+            record=False,
+            journal=False,
+            agenda=self._outer,
+            keeper=_Noted(self._again),
+        )
+
+    def drive(self, parts: Parts, progress: Callable[[int], None] | None) -> str:
+        """Message by message, as the first time; the state hash at the end."""
+        done = 0
+        for record in self._recording.records():
+            parts.ear.take(record.kind, record.connection, record.payload, record.received_ns)
+            done += len(record.payload)
+            if progress is not None:
+                progress(done)
+        ended_ns = self.finish.at_ns if self.finish is not None else parts.engine.memory.now_ns + 1
+        parts.session.time(ended_ns)
+        parts.session.carry(parts.engine.finish(ended_ns))
+        return parts.engine.memory.hash()
+
+    def wishes(self) -> list[Any]:
+        return self._wishes
+
+    def wishes_again(self) -> list[Any]:
+        return self._again
+
+
+class _Noted:
+    """A keeper that only remembers wishes, to compare them."""
+
+    def __init__(self, wishes: list[Any]) -> None:
+        self._wishes = wishes
+
+    def event(self, event: Event, frame: int) -> None:
+        """Facts are compared through what they cause."""
+
+    def action(self, action: Any, frame: int) -> None:
+        self._wishes.append(action)

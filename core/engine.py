@@ -66,6 +66,7 @@ class Engine:
         self.traders = [Trader(instrument, self.memory, clear_after_ns) for instrument in self.instruments]
         self.trips = 0
         self.signals = 0
+        self.fills = 0
         self.refusals: dict[str, int] = {}
         self._lost: dict[tuple[int, str], str] = {}
         self._actions: list[Action] = []
@@ -283,6 +284,7 @@ class Engine:
         order = self.orders.fill(event)
         if order is None and not event.cause:
             return
+        self.fills += 1
         trader = self.traders[event.instrument]
         was_flat = trader.position.lots == 0
         realised, trip = trader.position.apply(event)

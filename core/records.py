@@ -151,6 +151,7 @@ def trade(
     against = (entry - worst2 / 2) * trip.side / entry * 10_000 if worst2 > 0 else 0.0
     favour = (best2 / 2 - entry) * trip.side / entry * 10_000 if best2 > 0 else 0.0
     return {
+        "ts": trip.closed_ns // MICRO,
         "trade_id": number,
         "symbol": instrument.symbol,
         "side": "LONG" if trip.side > 0 else "SHORT",

@@ -189,6 +189,7 @@ class Connector:
             self._current = leg
             self._settle(now_s)
         else:
+            self._drop_handover()  # a rotation right after another one starts a new record
             handover = Handover(self.streams)
             self._current.handover = leg.handover = handover
             leg.replaces = True
@@ -217,9 +218,9 @@ class Connector:
         around.on_connection(
             leg.connection, False, {"name": self.name, "reason": reason, "detail": detail[:200]}, at_ns
         )
-        self._drop_handover()
         if leg is self._next:
             self._next = None
+            self._drop_handover()
             self._not_before_s = now_s + self._backoff.next_s()
         elif leg is self._current:
             if self._delivering_since_s is not None and now_s - self._delivering_since_s >= self._limits.settled_s:
@@ -227,6 +228,8 @@ class Connector:
             self._current, self._next = self._next, None
             if self._current is not None:
                 self._settle(now_s)
+                if self._current.handover is not None:
+                    self._current.handover.old_gone()
             else:
                 self._not_before_s = now_s + self._backoff.next_s()
         self._retell(at_ns, reason)
@@ -274,6 +277,8 @@ class Connector:
         current, newer = self._current, self._next
         if current is None:
             return
+        if newer is None and current.handover is not None and current.handover.caught_up:
+            self._drop_handover()
         if self._delivering_since_s is None and current.liveness.delivering:
             self._delivering_since_s = self._around.monotonic_s()
         if (

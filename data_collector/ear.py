@@ -56,8 +56,8 @@ class Ear:
     def pass_on(self, count: int) -> None:
         """Hand the first ``count`` heard rows to the session, then what happened behind them."""
         if count:
-            self._session.rows(self.hearing.rows_address, 0, count)
-        if self.hearing.events:
+            self._session.rows(self.hearing.address, 0, count)
+        if self.hearing.invalidated:
             self._tell()
 
     def chunk(self, chunk: bytes, until_ns: int = FAR_NS) -> bool:
@@ -78,6 +78,6 @@ class Ear:
         self.hearing.invalidate(instrument, reason, at_ns)
 
     def _tell(self) -> None:
-        events = self.hearing.events
-        while events:
-            self._session.event(events.popleft())
+        while self.hearing.invalidated:
+            for event in self.hearing.take_invalidated():
+                self._session.event(event)

@@ -3,7 +3,8 @@
 During a rotation both connections deliver the same streams. The newer one may be ahead of the older one, so its first
 frames are held back until the older one has delivered everything that was held back: only then does the newer one
 continue the chain without a gap. Frames are ordered by the number behind ``StreamKind.key``, found by a byte search;
-that costs half a microsecond and only during the few hundred milliseconds of an overlap.
+that costs half a microsecond and only during the few hundred milliseconds of an overlap. When the old connection is
+gone, a newer one that was behind it repeats nothing: the record stays in force until it has ``caught_up``.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Handover:
         self._exempt = [stream.silence_normal for stream in streams]
         self._passed = [UNNUMBERED] * len(streams)  # newest number that reached the sink
         self._held = [UNNUMBERED] * len(streams)  # newest number of the new connection that was held back
+        self._reached = [UNNUMBERED] * len(streams)  # newest number the new connection delivered
         self._joined = [False] * len(streams)
         self.suppressed = 0
 
@@ -49,6 +51,7 @@ class Handover:
     def from_new(self, stream: int, payload: bytes) -> bool:
         """A frame of the replacing connection: does it pass?"""
         number = order_of(payload, self._keys[stream])
+        self._reached[stream] = max(self._reached[stream], number)
         if number == UNNUMBERED or not self._chained[stream]:
             self._joined[stream] = True
             return self._newer(stream, number)
@@ -61,6 +64,19 @@ class Handover:
                 self.suppressed += 1
                 return False
         return self._newer(stream, number)
+
+    def old_gone(self) -> None:
+        """The old connection delivers no more: nothing is held back any longer, repetitions still are."""
+        self._joined = [True] * len(self._joined)
+
+    @property
+    def caught_up(self) -> bool:
+        """The new connection has reached whatever passed; every stream of it travels the same pipe, so the silent
+        ones need not be waited for."""
+        return all(
+            exempt or reached >= passed
+            for exempt, reached, passed in zip(self._exempt, self._reached, self._passed, strict=True)
+        )
 
     @property
     def complete(self) -> bool:

@@ -1,8 +1,8 @@
 """Micro-price: where the mid is expected to settle, given spread and queue imbalance (quantitative reference A.5).
 
 Stoikov 2018 (SSRN 2970694): a Markov chain over (spread, imbalance bucket), symmetrised so that a book and its mirror
-image are equally likely. The table is estimated offline from recorded quotes; live there is one look-up. The table is
-an input of a run, recorded with it: its linear solver is the platform's, the look-up is bit-exact everywhere.
+image are equally likely. The table is estimated offline from recorded quotes; in the market there is one look-up. It
+is an input of a run, recorded with it: its linear solver is the platform's, the look-up is bit-exact everywhere.
 """
 
 from __future__ import annotations

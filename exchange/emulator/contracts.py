@@ -101,7 +101,9 @@ def character(symbol: str) -> Character:
     """The behaviour of ``symbol``. Raises DataError for a contract the generator does not know."""
     found = CHARACTERS.get(symbol)
     if found is None:
-        raise DataError(f"the generator has no contract {symbol!r}; it knows {', '.join(CHARACTERS)}", code="NO_CONTRACT")
+        raise DataError(
+            f"the generator has no contract {symbol!r}; it knows {', '.join(CHARACTERS)}", code="NO_CONTRACT"
+        )
     return found
 
 

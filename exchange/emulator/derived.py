@@ -1,4 +1,4 @@
-"""Streams made from a market's own: slower and partial depth, other intervals, arrays, trade from aggTrade and back.
+"""Streams made from a market's own: slower and partial depth, other intervals, arrays, trade from aggTrade.
 
 Each derivation names the streams it reads (``bases``) and turns one of their events into none, one or several of its
 own. They exist only while somebody reads them.
@@ -49,8 +49,6 @@ def derive(name: str, market: Market) -> Derivation | None:
         return Derivation(bases, _Klines(instrument, market, kind[6:]).feed) if bases else None
     if kind == "trade" and f"{symbol}@aggTrade" in market.streams:
         return Derivation([f"{symbol}@aggTrade"], _Singles(instrument).feed)
-    if kind == "aggTrade" and f"{symbol}@trade" in market.streams:
-        return Derivation([f"{symbol}@trade"], _Aggregates(instrument, market).feed)
     if kind == "markPrice" and f"{symbol}@markPrice@1s" in market.streams:
         return Derivation([f"{symbol}@markPrice@1s"], _every_third_second)
     if kind == "markPrice@1s" and f"{symbol}@markPrice" in market.streams:
@@ -228,26 +226,3 @@ class _Singles:
             )
             for number in numbers
         ]
-
-
-class _Aggregates:
-    """Single trades joined by time, price and side while they follow each other; other than market trades left out.
-
-    The market's history numbers and keeps them; an aggregate is given out when the next one begins, so that it is whole.
-    """
-
-    def __init__(self, instrument: Instrument, market: Market) -> None:
-        self._history = market.history(instrument.symbol)
-        self._text = Payloads(instrument)
-        self._given = self._history.trades[-1][0] - 1 if self._history.trades else -1
-
-    def feed(self, venue_ns: int, stream: str, payload: bytes) -> Iterable[bytes]:
-        trades = self._history.trades
-        events = []
-        for trade in reversed(list(trades)[-8:-1]):
-            if trade[0] <= self._given:
-                break
-            events.append(self._text.agg_trade(venue_ns // 10**6, trade))
-        if events:
-            self._given = trades[-2][0]
-        return events[::-1]

@@ -17,8 +17,9 @@ from exchange.emulator.history import History
 from exchange.emulator.ladder import Half
 from exchange.emulator.market import Frame, Levels
 from exchange.emulator.mood import BEFORE, STEP_MS, Mood
-from exchange.emulator.payloads import Payloads, rate_text, e8_fixed
+from exchange.emulator.payloads import Payloads, e8_fixed, rate_text
 
+KINDS = ("depth@100ms", "bookTicker", "aggTrade", "markPrice@1s", "kline_1m", "forceOrder")
 FRAME_MS = 100  # a depth diff
 KLINE_MS = 250
 MARK_MS = 1_000
@@ -55,9 +56,7 @@ class Flow:
         self._draw: Callable[[], int] = draws(seed, f"{symbol}/flow").__next__
         self._text = Payloads(character.instrument)
         name = symbol.lower()
-        self.streams = tuple(
-            f"{name}@{kind}" for kind in ("depth@100ms", "bookTicker", "aggTrade", "markPrice@1s", "kline_1m", "forceOrder")
-        )
+        self.streams = tuple(f"{name}@{kind}" for kind in KINDS)
         self._rate = 0  # excitation
         self._step = 0
         self._agg_id = 3_450_000_000
@@ -83,9 +82,9 @@ class Flow:
         mood = Mood(draws(0, f"{self.instrument.symbol}/before/{self._draw()}").__next__, BEFORE)
         mood.wake(9_000)
         calm_ms = start_ms - CALM_BEFORE_MS
-        for now_ms in range(first_ms, start_ms, 100):
+        for now_ms in range(first_ms, start_ms - 99, 100):
             mood.step(10)
-            if now_ms == calm_ms - calm_ms % 100 + first_ms % 100:
+            if now_ms > calm_ms:
                 mood.rest()
             phase = mood.phase
             rate = (BASE_RATE * mood.activity * phase.gain >> 24) + self._rate
@@ -118,9 +117,8 @@ class Flow:
         middle = (high + low) // 2
         first = self._trade_id + 1
         self._trade_id += trades
-        self.history.candles.append(
-            [open_ms, price, high, low, close, lots, lots * middle, trades, taken, taken * middle, first, self._trade_id]
-        )
+        candle = [open_ms, price, high, low, close, lots, lots * middle, trades, taken, taken * middle, first]
+        self.history.candles.append([*candle, self._trade_id])
         return close
 
     def _open_book(self) -> None:
@@ -167,7 +165,7 @@ class Flow:
                 (
                     base_ns + GAP_NS * len(out),
                     self.streams[1],
-                    self._text.quote(end_ms - 1, end_ms, self.update_id, *quote),
+                    self._text.quote(end_ms - 1, end_ms, self.update_id, quote),
                 )
             )
         self._step += 1
@@ -179,47 +177,52 @@ class Flow:
             self._send_second(end_ms, base_ns)
 
     def _order(self, lean: int, at_ms: int) -> None:
-        """One aggressive order: it takes from the best level, or sweeps several."""
+        """One aggressive order: it takes from the best levels, or sweeps several; a liquidation is eight times larger."""
         draw, phase = self._draw, self.mood.phase
         r = draw()
         buy = (r & 511) < 256 + lean
         lots = self._lots(draw(), phase.size)
-        if r >> 16 < phase.sweep:
+        if phase.forced and (draw() & 0xFFFF) < phase.forced and (phase.lean == 0 or buy == (phase.lean > 0)):
+            self._liquidate(buy, lots * 8, at_ms)
+        elif r >> 16 < phase.sweep:
             k = self.character.sweep * TAIL[r >> 6 & 1023] >> 2
             if phase.gain > 1024:
                 k = (k + 1) // 2  # many small steps make a push, not a few huge ones
             self._sweep(buy, lots, max(1, min(k, 150)), at_ms, r)
         else:
             self._take(buy, lots, at_ms)
-        if phase.forced and (draw() & 0xFFFF) < phase.forced and (phase.lean == 0 or buy == (phase.lean > 0)):
-            forced_lots = lots * 8
-            if self._forced is None or forced_lots > self._forced[0]:
-                self._forced = (forced_lots, not buy, (self.asks if buy else self.bids).best, at_ms, buy - (not buy))
+
+    def _liquidate(self, buy: bool, lots: int, at_ms: int) -> None:
+        """A forced order; the largest of a second is told (venue reference §2.9)."""
+        filled, cost = self._take(buy, lots, at_ms)
+        if self._forced is None or filled > self._forced[0]:
+            self._forced = (filled, not buy, cost // filled, at_ms, 1 if buy else -1)
 
     def _lots(self, r: int, size: int) -> int:
         """A trade's size: heavy-tailed, now and then a block of eight times."""
         lots = self.character.trade * TAIL[r & 1023] * size >> 4
         return lots * 6 if r >> 25 == 0 else max(1, lots * (16 + (r >> 10 & 15)) // 24)
 
-    def _take(self, buy: bool, lots: int, at_ms: int) -> None:
-        """Eat up to three levels from the touch."""
+    def _take(self, buy: bool, lots: int, at_ms: int) -> tuple[int, int]:
+        """Eat up to three levels from the touch; lots taken and their cost in ticks · lots."""
         half = self.asks if buy else self.bids
+        filled = cost = 0
         for _ in range(3):
             price = half.best
             resting = half.levels[price]
-            if lots < resting:
-                half.put(price, resting - lots)
-                self._trade(price, lots, at_ms, not buy)
-                return
-            self._trade(price, resting, at_ms, not buy)
-            half.put(price, 0)
-            half.settle()
-            lots -= resting
-            if not lots:
-                return
+            taken = min(lots - filled, resting)
+            filled += taken
+            cost += taken * price
+            self._trade(price, taken, at_ms, not buy)
+            half.put(price, resting - taken)
+            if taken == resting:
+                half.settle()
+            if filled == lots:
+                break
+        return filled, cost
 
     def _sweep(self, buy: bool, lots: int, k: int, at_ms: int, r: int) -> None:
-        """Clear ``k`` ticks: prints at the first, middle and last level, the rest is cancelled; the other side follows."""
+        """Clear ``k`` ticks: prints at the first, middle and last, the rest is cancelled; the other side follows."""
         hit, follow = (self.asks, self.bids) if buy else (self.bids, self.asks)
         sign, levels, start = hit.sign, hit.levels, hit.best
         for offset in (0, k >> 1, k - 1)[: min(k, 3)]:
@@ -374,8 +377,8 @@ class Flow:
         mark = self._index_e8 + self._basis_e8
         premium = self._basis_e8 * 10**8 // self._index_e8
         # Interest 0.01 % clamped within 0.05 % of the premium, as the venue's formula has it; ±0.3 % at most.
-        rate = premium + max(-50_000, min(50_000, 10_000 - premium))
-        return mark, self._average_e8, self._index_e8, self._index_e8 + self._index_e8 // 1300, max(-300_000, min(300_000, rate))
+        rate = max(-300_000, min(300_000, premium + max(-50_000, min(50_000, 10_000 - premium))))
+        return mark, self._average_e8, self._index_e8, self._index_e8 + self._index_e8 // 1300, rate
 
     # -- what REST asks ---------------------------------------------------------------------------------------------
 

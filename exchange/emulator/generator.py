@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from exchange.emulator.contracts import character
 from exchange.emulator.flow import NS_PER_MS, Flow
 from exchange.emulator.history import History
-from exchange.emulator.market import Frame, Levels, envelope
+from exchange.emulator.market import Frame, Levels
 from exchange.emulator.mood import FIRST_PAUSE, STEP_MS
 from models.error import DataError
 from models.instrument import Instrument
@@ -76,13 +76,12 @@ class Generator:
         time, None runs for ever. ``depth`` answers for the moment of the frame last yielded. Wakes the market.
         """
         self.awake()
-        wanted = self.streams if streams is None else frozenset(name.lower() for name in streams)
+        wanted = self.streams if streams is None else frozenset(streams)
         until_ns = None if duration_ns is None else self.now_ns + duration_ns
         heads = {name: b'{"stream":"' + name.encode() + b'","data":' for name in self.streams}
-        lowered = {name: name for name in wanted} | {name: name for name in self.streams if name.lower() in wanted}
         while until_ns is None or self.now_ns + STEP_NS <= until_ns:
             for venue_ns, stream, payload in self.advance(self.now_ns + STEP_NS + SETTLED_NS):
-                if stream in lowered:
+                if stream in wanted:
                     yield venue_ns, stream, heads[stream] + payload + b"}"
 
     def depth(self, symbol: str, limit: int) -> tuple[int, int, int, Levels, Levels] | None:
@@ -100,6 +99,3 @@ class Generator:
 
 def _time(frame: Frame) -> int:
     return frame[0]
-
-
-__all__ = ["Generator", "envelope"]

@@ -40,9 +40,7 @@ class Half:
         """The best ``count`` levels, best first."""
         levels = self.levels
         pick = heapq.nsmallest if self.sign > 0 else heapq.nlargest
-        prices = (
-            pick(count, levels) if count * 8 < len(levels) else sorted(levels, reverse=self.sign < 0)[:count]
-        )
+        prices = pick(count, levels) if count * 8 < len(levels) else sorted(levels, reverse=self.sign < 0)[:count]
         return [(price, levels[price]) for price in prices]
 
     def changes(self) -> list[tuple[int, int]]:

@@ -59,3 +59,19 @@ class Market(Protocol):
 def envelope(stream: str, payload: bytes) -> bytes:
     """The combined framing of a raw event (venue reference §1.2)."""
     return b'{"stream":"' + stream.encode() + b'","data":' + payload + b"}"
+
+
+def depth_body(market: Market, instrument: Instrument, limit: int) -> dict[str, object] | None:
+    """The ``GET /fapi/v1/depth`` body now; None when the market has no book of it."""
+    book = market.depth(instrument.symbol, limit)
+    if book is None:
+        return None
+    update_id, event_ms, at_ms, bids, asks = book
+    price, quantity = instrument.price_text, instrument.quantity_text
+    return {
+        "lastUpdateId": update_id,
+        "E": event_ms,
+        "T": at_ms,
+        "bids": [[price(ticks), quantity(lots)] for ticks, lots in bids],
+        "asks": [[price(ticks), quantity(lots)] for ticks, lots in asks],
+    }

@@ -139,7 +139,7 @@ class Mood:
         build = Phase(40 + (draw >> 19) % 30, 400, 16_000, 40 * sign, 780 * sign, 0, 4)
         # Short and fast or long: whoever waits for proof may come in at the end of it.
         push_steps = (200 if first else 110) + more % 220
-        push = Phase(push_steps, UNIT * 19 * power >> 8, 14_000, 220 * sign, 840 * sign, 400 if more >> 30 else 0, 6)
+        push = Phase(push_steps, UNIT * 19 * power >> 8, 14_000, 220 * sign, 840 * sign, 800 if more >> 31 else 0, 6)
         fade_s = SECOND_PAUSE_S if first else SHORTEST_PAUSE_S
         fade = Phase(fade_s * SECOND + (more >> 8) % (5 * SECOND), 80, 16_000, 0, None, 10, 3)
         outcome = (more >> 16) % 10

@@ -68,9 +68,10 @@ class Payloads:
             f'"U":{ids[0]},"u":{ids[1]},"pu":{ids[2]},"b":[{self.levels(bids)}],"a":[{self.levels(asks)}],"st":1}}'
         ).encode()
 
-    def quote(self, at_ms: int, event_ms: int, update_id: int, bid: int, bid_lots: int, ask: int, ask_lots: int) -> bytes:
-        """A bookTicker event."""
+    def quote(self, at_ms: int, event_ms: int, update_id: int, touch: tuple[int, int, int, int]) -> bytes:
+        """A bookTicker event; ``touch`` is bid price, bid quantity, ask price, ask quantity."""
         price, quantity = self._price, self._quantity
+        bid, bid_lots, ask, ask_lots = touch
         return (
             f'{{"e":"bookTicker","u":{update_id},"s":"{self.symbol}","ps":"{self.symbol}",'
             f'"b":"{price[bid]}","B":"{quantity[bid_lots]}","a":"{price[ask]}","A":"{quantity[ask_lots]}",'
@@ -104,7 +105,7 @@ class Payloads:
 
     def kline(self, event_ms: int, candle: h.Candle, interval: str, closed: bool) -> bytes:
         """A kline event of any interval."""
-        price, quantity = self._price, self._quantity
+        price = self._price
         open_ms = candle[h.OPEN_MS]
         return (
             f'{{"e":"kline","E":{event_ms},"s":"{self.symbol}","k":{{"t":{open_ms},'

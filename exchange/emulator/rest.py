@@ -10,7 +10,7 @@ from aiohttp import web
 
 from exchange.emulator.contracts import DEPTH_LIMITS, exchange_info
 from exchange.emulator.history import INTERVALS_MS
-from exchange.emulator.market import Market
+from exchange.emulator.market import Market, depth_body
 from models.instrument import Instrument
 
 WEIGHT_PER_MINUTE = 2_400
@@ -120,18 +120,10 @@ class Rest:
         limit = _limit(request, DEPTH_USUAL, DEPTH_LIMITS[-1])
         if limit not in DEPTH_LIMITS:
             raise VenueError(400, -4021, f"{limit} is not valid depth limit")
-        book = self._market.depth(instrument.symbol, limit)
-        if book is None:  # a recording without a snapshot has none
+        body = depth_body(self._market, instrument, limit)
+        if body is None:  # a recording without a snapshot has none
             raise VenueError(503, -1001, "Internal error; unable to process your request. Please try again.")
-        update_id, event_ms, at_ms, bids, asks = book
-        price, quantity = instrument.price_text, instrument.quantity_text
-        return depth_weight(limit), {
-            "lastUpdateId": update_id,
-            "E": event_ms,
-            "T": at_ms,
-            "bids": [[price(ticks), quantity(lots)] for ticks, lots in bids],
-            "asks": [[price(ticks), quantity(lots)] for ticks, lots in asks],
-        }
+        return depth_weight(limit), body
 
     def klines(self, request: web.Request) -> tuple[int, object]:
         instrument = self._symbol(request)

@@ -31,9 +31,9 @@ FAST_BUFFER_BYTES = 256 << 10  # at full speed: how much may wait in a socket be
 class Emulator:
     """``async with Emulator(market) as exchange: exchange.rest_url, exchange.stream_url``.
 
-    ``port`` 0 lets the system choose; otherwise REST listens there and the streams one above. ``anchor_ns`` is what the
-    venue's clock shows at the start (default: where the market stands); a market behind it catches up at once. Raises UsageError for a
-    speed that is not positive, OSError when a port is taken.
+    ``port`` 0 lets the system choose; otherwise REST listens there and the streams one above. ``anchor_ns`` is what
+    the venue's clock shows at the start (default: where the market stands); a market behind it catches up at once.
+    Raises UsageError for a speed that is not positive, OSError when a port is taken.
     """
 
     def __init__(
@@ -132,10 +132,8 @@ class Emulator:
             connection.close()
 
     async def _publish(self, until_ns: int) -> None:
-        count = 0
-        for frame in self.market.advance(until_ns):
+        for count, frame in enumerate(self.market.advance(until_ns), 1):
             self.hub.publish(frame)
-            count += 1
             if count % SLICE_FRAMES == 0:
                 await asyncio.sleep(0)
 

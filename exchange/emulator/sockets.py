@@ -80,7 +80,9 @@ class Connection(WSListener):  # type: ignore[misc]
     ``behind`` tells how much; the server cuts off whoever is too far behind.
     """
 
-    def __init__(self, hub: Hub, target: Target, limits: Limits, connections: set[Connection], wake: Callable[[], None]) -> None:
+    def __init__(
+        self, hub: Hub, target: Target, limits: Limits, connections: set[Connection], wake: Callable[[], None]
+    ) -> None:
         super().__init__()
         self.category, self.combined = target.category, target.combined
         self.names: dict[str, None] = {}
@@ -147,8 +149,10 @@ class Connection(WSListener):  # type: ignore[misc]
         column = len(message)
         number = request.get("id")
         # Texts are accepted although the documentation forbids them: the official connector sends them (§1.5).
-        if isinstance(number, bool) or not (number is None or isinstance(number, str | int)) or (
-            isinstance(number, int) and number < 0
+        if (
+            isinstance(number, bool)
+            or not (number is None or isinstance(number, str | int))
+            or (isinstance(number, int) and number < 0)
         ):
             raise RequestError(2, "Invalid request: request ID must be an unsigned integer")
         method = request.get("method")

@@ -16,8 +16,18 @@ STREAMS_MAX = 1024  # a connection, reference §1.4
 PUBLIC, MARKET, PRIVATE = "public", "market", "private"
 
 _PUBLIC_KINDS = ("bookTicker", "depth", "rpiDepth", "trade")
-_MARKET_KINDS = ("aggTrade", "markPrice", "kline_", "continuousKline_", "miniTicker", "ticker", "forceOrder")
-_MARKET_KINDS += ("compositeIndex", "contractInfo", "assetIndex")
+_MARKET_KINDS = (
+    "aggTrade",
+    "markPrice",
+    "kline_",
+    "continuousKline_",
+    "miniTicker",
+    "ticker",
+    "forceOrder",
+    "compositeIndex",
+    "contractInfo",
+    "assetIndex",
+)
 
 
 def category(stream: str) -> str | None:
@@ -58,11 +68,11 @@ class Hub:
 
     @property
     def read(self) -> bool:
-        """Whether anybody reads a stream that exists."""
+        """Whether anybody reads a stream under its right prefix."""
         return bool(self._readers)
 
     def subscribe(self, reader: Reader, name: str) -> None:
-        """Add a stream; twice is once. It is read only when it exists and belongs to the reader's category."""
+        """Add a stream; twice is once. Under a wrong prefix, or unknown to the market, it stays silent."""
         if name in reader.names:
             return
         reader.names[name] = None
@@ -71,10 +81,9 @@ class Hub:
         if name not in self._readers:
             if name not in self._market.streams:
                 made = derive(name, self._market)
-                if made is None:
-                    return
-                for base in made.bases:
-                    self._derived.setdefault(base, []).append((name, made))
+                if made is not None:
+                    for base in made.bases:
+                        self._derived.setdefault(base, []).append((name, made))
             self._readers[name] = []
         self._readers[name].append(reader)
 

@@ -53,16 +53,16 @@ class SimulatedExchange:
                 raise ConfigurationError(f"{instrument.symbol} has index {instrument.index}, it stands at {place}")
         self.terms = terms
         count = len(instruments)
-        self._words = np.zeros(matching.HEADER_WORDS + count * matching.LANE_WORDS, dtype=np.int64)
+        self.words = np.zeros(matching.HEADER_WORDS + count * matching.LANE_WORDS, dtype=np.int64)
         self._books = matching.empty_books(count)
-        self._words[matching.COUNT] = count
-        self._words[matching.BOOKS] = address_of(self._books)
-        self._words[matching.LAG_BOUND_NS] = terms.lag_bound_ns
-        self.address = address_of(self._words)
-        self.words = self._words
+        self.words[matching.COUNT] = count
+        self.words[matching.BOOKS] = address_of(self._books)
+        self.words[matching.LAG_BOUND_NS] = terms.lag_bound_ns
+        self.address = address_of(self.words)
+        self.words = self.words
         self._reports = Reports()
         self.ledger = Ledger(tuple(instruments), account.equity_e8, account.leverage)
-        lanes = self._words[matching.HEADER_WORDS :].reshape(count, matching.LANE_WORDS)
+        lanes = self.words[matching.HEADER_WORDS :].reshape(count, matching.LANE_WORDS)
         self.markets = tuple(
             Market(instrument, terms, lanes[instrument.index], self._books, self.ledger, self._reports)
             for instrument in instruments
@@ -74,26 +74,26 @@ class SimulatedExchange:
     @property
     def due_ns(self) -> int:
         """Earliest time a report becomes visible to us, FAR_NS when none; exact reports count unproven arrivals."""
-        return int(self._words[matching.DUE_NS])
+        return int(self.words[matching.DUE_NS])
 
     @property
     def proof_ns(self) -> int:
         """Smallest venue arrival that waits for proof, FAR_NS when none."""
-        return int(self._words[matching.PROOF_NS])
+        return int(self.words[matching.PROOF_NS])
 
     @property
     def alive(self) -> int:
         """Orders under way, resting orders, stops and open positions. At 0 rows may be followed late."""
-        return int(self._words[matching.ALIVE])
+        return int(self.words[matching.ALIVE])
 
     @property
     def clock_offset_ns(self) -> int:
         """Venue clock minus our receive clock, as of the last ClockOffset fact."""
-        return int(self._words[matching.OFFSET_NS])
+        return int(self.words[matching.OFFSET_NS])
 
     @clock_offset_ns.setter
     def clock_offset_ns(self, offset_ns: int) -> None:
-        self._words[matching.OFFSET_NS] = offset_ns
+        self.words[matching.OFFSET_NS] = offset_ns
         for market in self.markets:
             market.offset_ns = offset_ns
 
@@ -142,7 +142,7 @@ class SimulatedExchange:
         index = start
         while True:
             index = follow_rows(self.address, rows_address, index, stop)
-            if self._words[matching.REASON] == 0:
+            if self.words[matching.REASON] == 0:
                 return
             self.answer(rows_address, index)
 
@@ -151,7 +151,7 @@ class SimulatedExchange:
 
         For a fused loop that calls the kernel itself; ``REASON`` must not be 0.
         """
-        reason = int(self._words[matching.REASON])
+        reason = int(self.words[matching.REASON])
         before = reason & (matching.REASON_PROOF | matching.REASON_SILENCE)
         place = index if before else index - 1
         row = _ROW.unpack(ctypes.string_at(rows_address + place * ROW_BYTES, ROW_BYTES))
@@ -171,7 +171,7 @@ class SimulatedExchange:
         head, occurred_ns, received_ns, price, quantity, sequence, extra, _ = row
         side = (head >> 16) & 0xFF
         if reason & matching.REASON_LEVEL:
-            market.level(side, price, int(self._words[matching.BEFORE]), quantity, occurred_ns)
+            market.level(side, price, int(self.words[matching.BEFORE]), quantity, occurred_ns)
         if reason & matching.REASON_END:
             market.frame_end(head & 0xFF == Kind.SNAPSHOT, occurred_ns, received_ns)
         if reason & matching.REASON_TRADE:
@@ -207,7 +207,7 @@ class SimulatedExchange:
 
     def _watch(self) -> None:
         """Bring the compiled state up to date with the orders; after every action and every matching."""
-        words = self._words
+        words = self.words
         for market in self.markets:
             market.watch()
         words[matching.DUE_NS] = self._earliest_ns()
@@ -238,7 +238,7 @@ class SimulatedExchange:
                     )
         taken = self._reports.take(until_ns)
         if taken:
-            self._words[matching.DUE_NS] = self._earliest_ns()
+            self.words[matching.DUE_NS] = self._earliest_ns()
         return taken
 
     def account(self) -> AccountState:
@@ -278,7 +278,7 @@ class SimulatedExchange:
         """A digest of all that can influence a later report: books, orders, money, reports under way."""
         digest = hashlib.blake2b(digest_size=32)
         digest.update(self._books.tobytes())
-        words = [int(self._words[word]) for word in (matching.PROOF_NS, matching.DUE_NS, matching.OFFSET_NS)]
+        words = [int(self.words[word]) for word in (matching.PROOF_NS, matching.DUE_NS, matching.OFFSET_NS)]
         rest = (words, self.ledger.state(), [market.digest() for market in self.markets], self._reports.digest())
         digest.update(repr(rest).encode())
         return digest.digest()

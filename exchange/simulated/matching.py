@@ -25,7 +25,7 @@ from core.kernels.book import (
     book_follow_touch,
     book_rows,
 )
-from core.kernels.kernel import kernel, pointer_to, pointer_to_words, rows_at
+from core.kernels.kernel import address_of, kernel, pointer_to, pointer_to_words, rows_at
 
 # Words of the exchange.
 PROOF_NS = 0  # smallest venue arrival among orders waiting for proof, FAR_NS when none
@@ -37,7 +37,7 @@ LAG_BOUND_NS = 5
 COUNT = 6  # instruments
 BOOKS = 7  # address of the exchange's books
 BEFORE = 8  # lots at the touched level before the row (REASON_LEVEL)
-HEADER_WORDS = 16
+HEADER_WORDS = 16  # the rest is free for a fused loop (venue.py)
 
 # Words of an instrument (its lane).
 LANE_PROOF_NS = 0
@@ -236,3 +236,12 @@ def walk(
                 book_apply(book, 1 - side, tick, shown - taken)
         tick += step
     return count
+
+
+def warm() -> None:
+    """Compile or load every kernel of the exchange on scratch memory, before the first order needs one."""
+    state = np.zeros(HEADER_WORDS + LANE_WORDS, dtype=np.int64)
+    books, out = empty_books(1), np.zeros(2, dtype=np.int64)
+    state[COUNT], state[BOOKS] = 1, address_of(books)
+    follow(address_of(state), address_of(out), 0, 0)
+    walk(address_of(books), 0, 0, 1, NO_ASK, 1, address_of(out), 1)

@@ -1,6 +1,6 @@
 """From the command line to a verb's ``run(arguments, settings)``, and from its errors to sentences and exit codes.
 
-Standard library only until ``utils.environment`` has found or made the environment with the locked packages.
+Standard library only until ``environment`` has found or made the environment with the locked packages.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+from interface.commands import environment
 from interface.commands.parser import parse
 from models.error import ScalperError
-from utils import environment
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN_SETTINGS = ("config", "doctor", "test")  # they report on settings that may be wrong, or need none

@@ -25,12 +25,12 @@ import msgspec
 from config.settings import Settings
 from config.venue import example_price, shipped_instruments
 from config.version import VERSION
+from interface.commands import environment
 from interface.commands.dispatch import ROOT
 from interface.commands.loading import loaded
 from interface.economics import Economics, reckon, sentences
 from models.error import ConfigurationError, DataError, PreflightError
 from models.instrument import Instrument, e8_text
-from utils import environment
 
 OK, WARN, FAIL, INFO = "ok", "warn", "FAIL", "info"
 DISK_BYTES_MIN = 1 << 30  # a journal block, a compile cache and an hour of recording fit into 1 GB

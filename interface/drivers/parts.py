@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,7 +10,6 @@ from core.engine import Engine
 from core.session import Session
 from models.action import Note
 from models.instrument import Instrument
-from models.order import Purpose
 
 
 class Hears(Protocol):
@@ -57,6 +56,8 @@ class Parts:
         session: Session,
         ear: Hears,
         files: Keeps,
+        keeper: Any,
+        writer: Any,
         closing: Iterable[Callable[[], None]],
         facts: dict[str, Any],
     ) -> None:
@@ -69,6 +70,8 @@ class Parts:
         self.session = session
         self.ear = ear
         self.files = files
+        self.keeper = keeper  # the journal, or None
+        self.writer = writer  # the recording, or None
         self.closing = tuple(closing)
         self.facts = facts  # what the summary says of the run beside its results
 
@@ -88,12 +91,3 @@ class Printer:
         self._files.write(note.file, note.record)
         if self._observer is not None:
             self._observer(note)
-
-
-def open_entries(engine: Engine) -> int:
-    """Own entry orders that are not terminal, over all instruments."""
-    return sum(len(engine.orders.alive(trader.index, Purpose.ENTRY)) for trader in engine.traders)
-
-
-Frames = Iterator[tuple[int, str, bytes]]
-"""``(venue_ns, stream, payload)`` in venue time order"""

@@ -139,7 +139,11 @@ async def _prime(parts: Parts, market: Market, instrument: Instrument, now_ns: C
             pages.append(body)
             newest_ms = newest_ms or trades[-1].T
             first = trades[0]
-            if first.a <= 0 or (newest_ms - first.T) * 1_000_000 >= PRIME_NS or (from_id is not None and first.a > from_id):
+            if (
+                first.a <= 0
+                or (newest_ms - first.T) * 1_000_000 >= PRIME_NS
+                or (from_id is not None and first.a > from_id)
+            ):
                 break
             from_id = max(0, first.a - 1000)
     except ScalperError:

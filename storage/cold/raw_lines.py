@@ -24,7 +24,7 @@ import orjson
 import zstandard
 
 from models.error import DataError
-from models.instrument import E8, Filters, Instrument
+from models.instrument import E8, Filters, Instrument, e8_text
 from models.recording import PAYLOAD_BYTES_MAX, RecordKind
 from storage.cold.recording_writer import RecordingWriter
 
@@ -274,18 +274,27 @@ def _instruments(sources: list[_Source], known: Mapping[str, Instrument]) -> lis
 
 
 def _finer(one: _Sizes, other: _Sizes) -> _Sizes:
-    return _Sizes(*(max(pair) for pair in zip(msgspec.structs.astuple(one), msgspec.structs.astuple(other), strict=True)))
+    return _Sizes(
+        *(max(pair) for pair in zip(msgspec.structs.astuple(one), msgspec.structs.astuple(other), strict=True))
+    )
 
 
 def _fits(copy: Instrument, sizes: _Sizes) -> bool:
     """Whether the texts of the file can be multiples of the copy's sizes: a year may lie between them."""
-    return not (E8 // 10**sizes.price) % copy.tick_e8 and not (E8 // 10**sizes.quantity) % copy.lot_e8
+    return sizes.price <= _places(copy.tick_e8) and sizes.quantity <= _places(copy.lot_e8)
+
+
+def _places(size_e8: int) -> int:
+    """Decimal places of a size at 1e-8."""
+    return len(e8_text(size_e8).partition(".")[2])
 
 
 def _inferred(symbol: str, index: int, sizes: _Sizes) -> Instrument:
     price, quantity = min(sizes.price, _PLACES_MAX), min(sizes.quantity, _PLACES_MAX)
     if price + quantity > _PLACES_MAX:
-        raise DataError(f"{symbol}: prices with {price} and quantities with {quantity} places are finer than 1e-8 together")
+        raise DataError(
+            f"{symbol}: prices with {price} and quantities with {quantity} places are finer than 1e-8 together"
+        )
     quote = next((asset for asset in ("USDT", "USDC", "FDUSD", "BTC") if symbol.endswith(asset)), "")
     return Instrument(
         symbol=symbol,

@@ -238,10 +238,13 @@ class RecordingWriter:
         self._attempt(disk.close)
 
     def _attempt(self, action: Any, *arguments: Any) -> bool:
-        """Do something on the disk; when it refuses, the recording goes off for good: a half-written one misleads."""
+        """Do something on the disk; when it refuses, the recording goes off for good: a half-written one misleads.
+
+        Every exception ends here: a thread that died would keep the buffers, and ``wait`` would wait for ever.
+        """
         try:
             action(*arguments)
-        except (OSError, MemoryError, zstandard.ZstdError) as error:
+        except Exception as error:
             self.problem = self.problem or f"recording is off: {self.folder.name}: {error}"
             return False
         return True

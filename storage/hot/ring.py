@@ -22,7 +22,7 @@ class Ring:
 
     The first column is the time, int64 ns, never falling. ``total`` counts all rows ever appended; the row of number
     ``total - 1`` is the newest. Views are read-only and show memory in place: a view of the newest n rows stays right
-    until ``capacity - n`` more rows were appended, copy what has to live longer.
+    until ``capacity - n`` more rows were appended, copy what has to last.
 
     For kernels: ``address`` is an ``int64[columns, 2 × capacity]`` block (a float column holds the bits of its
     float64s), ``cursor_address`` one int64, the total. A kernel appends by writing a row at ``total % capacity`` and

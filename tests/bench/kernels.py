@@ -13,6 +13,7 @@ import json
 import math
 import time
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -286,9 +287,13 @@ PAIRS = (
 )
 
 
-def pairs_of(module: str) -> list[Pair]:
-    """The rows of the table for one kernel module."""
-    return [pair for pair in PAIRS if pair.module == module]
+def pairs_of(twins: ModuleType, *names: str) -> list[Pair]:
+    """The rows of the table for one module of twins; they must be exactly ``names``, else ValueError."""
+    module = twins.__name__.rpartition(".")[2]
+    found = [pair for pair in PAIRS if pair.module == module]
+    if sorted(pair.name for pair in found) != sorted(names):
+        raise ValueError(f"the table holds {[pair.name for pair in found]} for {module}, the test names {list(names)}")
+    return found
 
 
 def flat(value: Any) -> list[float | int | bool]:
@@ -310,7 +315,7 @@ def outcome(pair: Pair, function: Callable[..., Any], arguments: tuple[Any, ...]
 
 
 def differences(pair: Pair, arguments: tuple[Any, ...]) -> list[tuple[int, Any, Any]]:
-    """(place, kernel's number, twin's number) wherever they differ: integers exactly, floats by the pair's tolerance."""
+    """(place, kernel's number, twin's number) where they differ: integers exactly, floats by the pair's tolerance."""
     got, want = outcome(pair, pair.kernel, arguments), outcome(pair, pair.twin, arguments)
     if len(got) != len(want):
         return [(-1, got, want)]

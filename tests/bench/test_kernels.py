@@ -22,10 +22,3 @@ def test_benchmark_runs_small() -> None:
     """One round over short arrays gives a figure for each kernel and its twin."""
     records = measure(size=8, rounds=1, calls=2)
     assert len(records) == len(PAIRS) and all(record["ns"] > 0 for record in records)
-
-
-def test_each_kernel_is_compiled_once() -> None:
-    """One specialisation each: a second one would double the time of the first start."""
-    measure(size=8, rounds=1, calls=1)
-    many = {pair.name: len(pair.kernel.signatures) for pair in PAIRS if len(pair.kernel.signatures) > 1}
-    assert many == {}

@@ -59,6 +59,25 @@ def test_complete_needs_every_stream_that_speaks() -> None:
     assert handover.complete
 
 
+def test_a_new_connection_that_was_behind_repeats_nothing() -> None:
+    """After the old connection went, what it had delivered already is still held back, until the new one is past it."""
+    handover = Handover(STREAMS)
+    assert handover.from_old(DEPTH, depth(12)) and handover.from_new(QUOTE, b'{"u":5}')
+    handover.old_gone()
+    assert [handover.from_new(DEPTH, depth(number)) for number in (10, 11)] == [False, False]
+    assert not handover.caught_up
+    assert [handover.from_new(DEPTH, depth(number)) for number in (12, 13)] == [False, True]
+    assert handover.caught_up
+
+
+def test_nothing_is_held_back_when_the_old_connection_died() -> None:
+    """A new connection that was ahead goes on at once; the gap is the book's to find."""
+    handover = Handover(STREAMS)
+    assert handover.from_old(DEPTH, depth(10)) and not handover.from_new(DEPTH, depth(12))
+    handover.old_gone()
+    assert handover.from_new(DEPTH, depth(13))
+
+
 @given(st.lists(st.booleans(), min_size=1, max_size=200), st.integers(1, 30), st.integers(1, 30))
 def test_a_chain_passes_once_and_without_a_gap(turns: list[bool], old_next: int, new_next: int) -> None:
     """However the two connections interleave, the frames that pass are consecutive numbers, each once."""

@@ -47,6 +47,7 @@ class Client:
         self.messages: list[tuple[float, dict[str, Any]]] = []
         self.pongs: list[bytes] = []
         self.pings = 0
+        self.delay_s = 0.0  # every text message leaves this much later, in order
         self.closed_by_peer: int | None = None
         self.gone = asyncio.Event()
 
@@ -55,7 +56,10 @@ class Client:
             self.writer.write(data)
 
     def text(self, payload: bytes) -> None:
-        self.send(frame(TEXT, payload))
+        if self.delay_s:
+            asyncio.get_running_loop().call_later(self.delay_s, self.send, frame(TEXT, payload))
+        else:
+            self.send(frame(TEXT, payload))
 
     def reset(self) -> None:
         """TCP RST, no close frame."""

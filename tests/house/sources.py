@@ -95,3 +95,8 @@ def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     for node in ast.walk(tree(path)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             yield node
+
+
+def expect_none(wrong: list[str]) -> None:
+    """Fail with one finding a line, so that the reader sees all of them."""
+    assert not wrong, f"{len(wrong)} found:\n" + "\n".join(sorted(wrong))

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tomllib
 
-from tests.house.sources import ROOMS, ROOT, imports, module_name, product_files
+from tests.house.sources import ROOMS, ROOT, expect_none, imports, module_name, product_files
 
 NEIGHBOURS = ("data_collector", "exchange", "storage.cold")
 
@@ -43,7 +43,7 @@ def test_interface_knows_no_neighbour():
         for name in imports(path)
         if any(_within(name, room) for room in NEIGHBOURS)
     ]
-    assert wrong == []
+    expect_none(wrong)
 
 
 def test_composition_root_is_known_at_the_top_only():
@@ -57,13 +57,13 @@ def test_composition_root_is_known_at_the_top_only():
         and not (_within(module_name(path), "interface.commands") and name != "main")
         and not _within(module_name(path), "wiring")
     ]
-    assert wrong == []
+    expect_none(wrong)
 
 
 def test_product_does_not_know_its_tests():
     """No file of the product imports a test."""
     wrong = [f"{path} imports {name}" for path in product_files() for name in imports(path) if _within(name, "tests")]
-    assert wrong == []
+    expect_none(wrong)
 
 
 def test_start_needs_standard_library_only():
@@ -88,4 +88,4 @@ def test_every_module_is_imported_by_somebody():
         for path in product_files()
         if path.name not in ("__init__.py", "__main__.py") and module_name(path) not in imported | started
     ]
-    assert orphans == []
+    expect_none(orphans)

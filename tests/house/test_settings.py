@@ -10,7 +10,7 @@ import pytest
 
 from config.load import HERE, LEAVES, load
 from config.settings import Settings
-from tests.house.sources import ROOT, product_files, tree
+from tests.house.sources import ROOT, expect_none, product_files, tree
 
 LATER = ("api.", "telegram.", "storage.", "ui.", "interface.", "metrics.", "app.lang", "app.timezone")
 """Keys whose readers come with the faces; ``config.rules`` refuses to switch those parts on until then."""
@@ -32,7 +32,7 @@ def test_every_key_stands_in_default_toml():
 
 def test_every_key_has_a_comment():
     """Each line of default.toml says unit or choices and a reason."""
-    assert [key for key, line in _lines() if len(line.partition(" # ")[2].split()) < 2] == []
+    expect_none([key for key, line in _lines() if len(line.partition(" # ")[2].split()) < 2])
 
 
 def test_default_toml_repeats_the_built_in_defaults(tmp_path):
@@ -61,4 +61,4 @@ def test_every_key_is_read_by_somebody():
         if isinstance(node, ast.Attribute)
     }
     unread = [key for key in LEAVES if key.rpartition(".")[2] not in read and not key.startswith(LATER)]
-    assert unread == []
+    expect_none(unread)

@@ -9,7 +9,17 @@ import tomllib
 import pytest
 
 from config.version import VERSION
-from tests.house.sources import ROOT, files, functions, module_name, product_files, python_files, text, tree
+from tests.house.sources import (
+    ROOT,
+    expect_none,
+    files,
+    functions,
+    module_name,
+    product_files,
+    python_files,
+    text,
+    tree,
+)
 
 FILE_LINES_MAX = 600
 FUNCTION_LINES_MAX = 60
@@ -25,7 +35,7 @@ SYSTEM_TEXT = {"Dockerfile", "docker-compose.yml"}
 
 def test_no_file_is_too_long():
     """No Python file of the product has more than 600 lines."""
-    assert [f"{path}: {n}" for path in product_files() if (n := text(path).count("\n")) > FILE_LINES_MAX] == []
+    expect_none([f"{path}: {n}" for path in product_files() if (n := text(path).count("\n")) > FILE_LINES_MAX])
 
 
 def test_no_function_is_too_long():
@@ -36,7 +46,7 @@ def test_no_function_is_too_long():
         for node in functions(path)
         if (size := (node.end_lineno or 0) - node.lineno + 1) > FUNCTION_LINES_MAX
     ]
-    assert long == []
+    expect_none(long)
 
 
 def _identifiers(path):
@@ -76,7 +86,7 @@ def test_modes_are_unknown_inside():
         f"{path}:{line} {name}" for path in inner for line, name in _identifiers(path) if words_of(name) & MODE_WORDS
     ]
     wrong += [str(path) for path in inner if words_of(path.stem) & MODE_WORDS]
-    assert wrong == []
+    expect_none(wrong)
 
 
 def test_approved_orders_come_from_the_gate():
@@ -99,7 +109,7 @@ def test_nothing_is_left_undone_in_words():
         for number, line in enumerate(text(path).splitlines(), 1)
         if LOOSE_ENDS.search(line)
     ]
-    assert wrong == []
+    expect_none(wrong)
 
 
 def test_no_machine_is_named():
@@ -111,12 +121,12 @@ def test_no_machine_is_named():
         for number, line in enumerate(text(path).splitlines(), 1)
         if INDEX_HOSTS.search(line) or (MACHINE_PATHS.search(line) and path.name not in SYSTEM_TEXT)
     ]
-    assert wrong == []
+    expect_none(wrong)
 
 
 def test_every_public_module_says_what_it_is():
     """Each Python file of the product begins with a docstring."""
-    assert [str(path) for path in product_files() if not ast.get_docstring(tree(path))] == []
+    expect_none([str(path) for path in product_files() if not ast.get_docstring(tree(path))])
 
 
 def test_errors_are_not_swallowed():
@@ -130,7 +140,7 @@ def test_errors_are_not_swallowed():
         and len(node.body) == 1
         and isinstance(node.body[0], (ast.Pass, ast.Continue))
     ]
-    assert wrong == []
+    expect_none(wrong)
 
 
 def test_version_is_said_once():

@@ -5,7 +5,18 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from tests.house.sources import ROOMS, ROOT, functions, imports, module_name, product_files, python_files, text, tree
+from tests.house.sources import (
+    ROOMS,
+    ROOT,
+    expect_none,
+    functions,
+    imports,
+    module_name,
+    product_files,
+    python_files,
+    text,
+    tree,
+)
 
 FREE = ("house", "scenarios", "simulation", "faults", "bench", "naive", "fakes")
 """Folders under tests that follow a subject, not a source file."""
@@ -30,7 +41,7 @@ def test_test_files_mirror_source_files():
         if path.parts[1] not in FREE and path.name not in SUBJECTS
         if not (ROOT / _mirror(path)).exists() and not (ROOT / _mirror(path).with_suffix("")).is_dir()
     ]
-    assert wrong == []
+    expect_none(wrong)
 
 
 def test_source_files_have_tests():
@@ -46,7 +57,7 @@ def test_source_files_have_tests():
         and path not in mirrored
         and module_name(path) not in imported
     ]
-    assert lonely == []
+    expect_none(lonely)
 
 
 def _tests():
@@ -63,7 +74,7 @@ def test_every_test_states_its_claim():
         claim = " ".join((ast.get_docstring(node) or "").split())
         if not claim.endswith((".", "»")) or len(claim.split()) > SENTENCE_WORDS_MAX:
             wrong.append(f"{path}:{node.lineno} {node.name}")
-    assert wrong == []
+    expect_none(wrong)
 
 
 def test_every_test_can_fail():
@@ -73,7 +84,7 @@ def test_every_test_can_fail():
         source = ast.get_source_segment(text(path), node) or ""
         if not any(word in source for word in ("assert", "raises", "check", "expect", "fail")):
             wrong.append(f"{path}:{node.lineno} {node.name}")
-    assert wrong == []
+    expect_none(wrong)
 
 
 def test_no_test_waits_by_the_clock():
@@ -87,7 +98,7 @@ def test_no_test_waits_by_the_clock():
         and node.func.attr == "sleep"
         and getattr(node.func.value, "id", "") == "time"
     ]
-    assert wrong == []
+    expect_none(wrong)
 
 
 def _kernels():
@@ -107,10 +118,10 @@ def test_every_kernel_has_a_naive_twin():
         known = {node.name for node in functions(twin)} if (ROOT / twin).exists() else set()
         if name not in known:
             wrong.append(f"{path}: {name} has no twin in {twin}")
-    assert wrong == []
+    expect_none(wrong)
 
 
 def test_every_kernel_is_compared_with_its_twin():
     """Each public kernel is named in a test that imports the naive twins."""
     comparing = [text(path) for path in _test_files() if "naive" in text(path)]
-    assert [f"{path}: {name}" for path, name in _kernels() if not any(name in source for source in comparing)] == []
+    expect_none([f"{path}: {name}" for path, name in _kernels() if not any(name in source for source in comparing)])

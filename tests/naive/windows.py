@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from itertools import pairwise
 
 
 def window_sum(times_ns, values, window_ns, out):
@@ -85,5 +86,5 @@ def ewma_time(times_ns, values, half_life_ns):
         return 0.0, False
     ages = [(int(times_ns[-1]) - int(t)) / half_life_ns for t in times_ns]
     kept = [0.5**age for age in ages]
-    weights = [kept[0], *(after - before for before, after in zip(kept[:-1], kept[1:], strict=True))]
+    weights = [kept[0], *(after - before for before, after in pairwise(kept))]
     return math.fsum(w * v for w, v in zip(weights, values.tolist(), strict=True)), True

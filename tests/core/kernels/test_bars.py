@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -22,7 +24,10 @@ def trades(*told: tuple[int, int, int, int]) -> np.ndarray:
     return rows
 
 
-@pytest.mark.parametrize("pair", pairs_of("bars"), ids=lambda pair: pair.name)
+COMPARED = pairs_of(naive, "advance_bars", "close_bars", "count_bars")
+
+
+@pytest.mark.parametrize("pair", COMPARED, ids=lambda pair: pair.name)
 @given(seed=st.integers(0, 2**32), size=st.integers(0, 40))
 @settings(max_examples=60, deadline=None)
 def test_equals_twin(pair: Pair, seed: int, size: int) -> None:
@@ -38,7 +43,7 @@ def test_any_split_gives_the_batch_bars(seed: int, size: int, cuts: list[int], r
     whole = bars.build_bars(rows, SECOND)
     state, out, got = bars.bar_state(SECOND), np.zeros((room, bars.BAR_WORDS), np.int64), []
     edges = [0, *sorted(min(cut, size) for cut in cuts), size]
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in pairwise(edges):
         part, row = rows[start:stop], 0
         while row < len(part):
             row, written = bars.advance_bars(part, row, state, out)
@@ -67,6 +72,12 @@ def test_late_trade_is_counted_and_changes_no_bar() -> None:
     rows = trades((SECOND, 100, 1, 0), (2 * SECOND, 101, 1, 0), (SECOND, 500, 9, 0))
     assert bars.advance_bars(rows, 0, state, out) == (3, 1)
     assert (state[bars.LATE], state[bars.HIGH], state[bars.VOLUME]) == (1, 101, 1)
+
+
+def test_trade_before_the_first_interval_makes_no_bar() -> None:
+    """Bars begin with the first trade told; an earlier one that comes after it is late."""
+    made = bars.build_bars(trades((SECOND, 100, 1, 0), (0, 90, 1, 0)), SECOND)
+    assert made.tolist() == [[SECOND, 100, 100, 100, 100, 1, 1, 1, 100, 0]]
 
 
 def test_trade_without_time_is_counted_and_not_guessed_at() -> None:

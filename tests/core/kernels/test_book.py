@@ -158,10 +158,10 @@ def test_a_walking_touch_widens_the_proven_range() -> None:
 def test_moving_the_window_narrows_the_proven_range() -> None:
     """Levels that leave the window are no longer proven."""
     book = new_book()
-    run_rows(book, Frames().snapshot(START_NS, [(BID, MID - 30_000, 1), (ASK, MID + 30_000, 1)]))
-    kernels.book_move(book, MID + 10_000)
-    low = MID + 10_000 - LADDER_TICKS // 2
-    assert (int(book["known_low"]), int(book["known_high"])) == (low, MID + 30_000)
+    run_rows(book, Frames().snapshot(START_NS, [(BID, MID - 10_000, 1), (ASK, MID + 10_000, 1)]))
+    kernels.book_move(book, MID + 30_000)
+    low = MID + 30_000 - LADDER_TICKS // 2
+    assert (int(book["known_low"]), int(book["known_high"])) == (low, MID + 10_000)
 
 
 def test_top_counts_occupied_levels_only() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from core.kernels import micro
 from tests.bench.kernels import Pair, differences, pairs_of
+from tests.naive import micro as naive
 from tests.naive.micro import sums_of
 
 EMPTY = np.zeros((0, 2), np.int64)
@@ -18,7 +19,25 @@ BIDS = np.array([[1000, 5], [999, 7], [990, 20]])
 ASKS = np.array([[1001, 4], [1003, 1]])
 
 
-@pytest.mark.parametrize("pair", pairs_of("micro"), ids=lambda pair: pair.name)
+COMPARED = pairs_of(
+    naive,
+    "mid_spread",
+    "weighted_mid",
+    "depth_within_bps",
+    "imbalance_topn",
+    "imbalance_weighted",
+    "ofi",
+    "ofi_normalised",
+    "volume_spike_ratio",
+    "trade_flow_imbalance",
+    "momentum_bps",
+    "momentum_e8",
+    "sigma_from_sums",
+    "momentum_z",
+)
+
+
+@pytest.mark.parametrize("pair", COMPARED, ids=lambda pair: pair.name)
 @given(seed=st.integers(0, 2**32), size=st.integers(0, 30))
 @settings(max_examples=60, deadline=None)
 def test_equals_twin(pair: Pair, seed: int, size: int) -> None:

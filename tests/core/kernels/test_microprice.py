@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from core.kernels.microprice import BUCKETS, SPREADS, estimate_microprice, microprice
 from models.error import DataError
 from tests.bench.kernels import Pair, differences, pairs_of
+from tests.naive import microprice as naive
 
 
 def informed_quotes(size: int) -> np.ndarray:
@@ -24,7 +25,10 @@ def informed_quotes(size: int) -> np.ndarray:
     return np.array(made)
 
 
-@pytest.mark.parametrize("pair", pairs_of("microprice"), ids=lambda pair: pair.name)
+COMPARED = pairs_of(naive, "microprice")
+
+
+@pytest.mark.parametrize("pair", COMPARED, ids=lambda pair: pair.name)
 @given(seed=st.integers(0, 2**32), size=st.integers(0, 5))
 @settings(max_examples=150, deadline=None)
 def test_equals_twin(pair: Pair, seed: int, size: int) -> None:
@@ -33,7 +37,7 @@ def test_equals_twin(pair: Pair, seed: int, size: int) -> None:
 
 
 def test_estimate_finds_the_drift_that_was_put_in() -> None:
-    """Where imbalance is drawn anew each quote, the expected next move is 0.3 · (2 · share − 1) ticks, and no more follows."""
+    """Where imbalance is drawn anew each quote, the next move is 0.3 · (2 · share − 1) ticks, and no more follows."""
     table = estimate_microprice(informed_quotes(60_000))
     centres = (np.arange(BUCKETS) + 0.5) / BUCKETS
     assert table[0, 0] == pytest.approx(0.3 * (2 * centres - 1), abs=0.03)

@@ -15,6 +15,7 @@ STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("push"), st.integers(-4, 4)),
         st.tuples(st.just("push"), st.integers(-200, 200)),
+        st.tuples(st.just("run"), st.integers(-5, 5)),
         st.tuples(st.just("drop"), st.just(0)),
         st.tuples(st.just("look"), st.just(0)),
     ),
@@ -22,7 +23,10 @@ STEPS = st.lists(
 )
 
 
-@pytest.mark.parametrize("pair", pairs_of("robust"), ids=lambda pair: pair.name)
+COMPARED = pairs_of(naive, "median_mad", "robust_z", "robust_drop", "robust_push", "robust_median", "robust_step")
+
+
+@pytest.mark.parametrize("pair", COMPARED, ids=lambda pair: pair.name)
 @given(seed=st.integers(0, 2**32), size=st.integers(0, 60))
 @settings(max_examples=50, deadline=None)
 def test_equals_twin(pair: Pair, seed: int, size: int) -> None:
@@ -40,11 +44,27 @@ def test_moving_median_is_exact_after_any_history(steps: list[tuple[str, int]], 
         if step == "push":
             value += change
             assert robust.robust_push(*own, value) == naive.robust_push(*slow, value)
+        elif step == "run":  # a move of many ticks that nobody looks at: the pointers are left far behind
+            for _ in range(20):
+                value += change
+                assert robust.robust_push(*own, value) == naive.robust_push(*slow, value)
         elif step == "drop":
             assert robust.robust_drop(*own) == naive.robust_drop(*slow)
         else:
             assert robust.robust_median(*own) == naive.robust_median(*slow)
     assert robust.robust_median(*own) == naive.robust_median(*slow)
+
+
+@pytest.mark.parametrize("change", [4, -4])
+def test_pointers_left_far_behind_are_not_fooled(change: int) -> None:
+    """After a silent move of ten times the histogram, bins that belong to other values are not counted."""
+    own, slow = robust.robust_window(3, 16), robust.robust_window(3, 16)
+    for value in range(0, 40 * change, change):
+        robust.robust_push(*own, value)
+        naive.robust_push(*slow, value)
+        if value == 2 * change:
+            assert robust.robust_median(*own) == naive.robust_median(*slow)
+    assert robust.robust_median(*own) == naive.robust_median(*slow) == (76 * change, 16, True)
 
 
 def test_a_window_that_was_too_wide_becomes_narrow_again() -> None:

@@ -9,9 +9,14 @@ from hypothesis import strategies as st
 
 from core.kernels import shocks
 from tests.bench.kernels import Pair, differences, pairs_of
+from tests.naive import shocks as naive
+
+COMPARED = pairs_of(
+    naive, "t_rec", "liquidation_clusters", "hawkes_decay", "hawkes_intensity", "kaplan_meier", "kaplan_quantile"
+)
 
 
-@pytest.mark.parametrize("pair", pairs_of("shocks"), ids=lambda pair: pair.name)
+@pytest.mark.parametrize("pair", COMPARED, ids=lambda pair: pair.name)
 @given(seed=st.integers(0, 2**32), size=st.integers(0, 25))
 @settings(max_examples=80, deadline=None)
 def test_equals_twin(pair: Pair, seed: int, size: int) -> None:
@@ -64,6 +69,11 @@ def test_net_side_of_a_cluster() -> None:
     out = np.zeros((2, 5), np.int64)
     assert shocks.liquidation_clusters(np.array([0, 10]), np.array([70, 30]), np.array([1, 0]), 10, out) == 1
     assert out[0].tolist() == [0, 10, 2, 100, -40]
+
+
+def test_intensity_is_that_just_before_an_event() -> None:
+    """An event at the instant asked for does not yet excite."""
+    assert shocks.hawkes_intensity(np.array([5]), 5, 0.2, 0.5, 1.0) == (0.2, 0.5, True)
 
 
 def test_median_survival_needs_half_of_the_deaths() -> None:

@@ -18,7 +18,10 @@ EVENTS = st.lists(
 )
 
 
-@pytest.mark.parametrize("pair", pairs_of("watermark"), ids=lambda pair: pair.name)
+COMPARED = pairs_of(naive, "watermark_tick", "watermark_event")
+
+
+@pytest.mark.parametrize("pair", COMPARED, ids=lambda pair: pair.name)
 @given(seed=st.integers(0, 2**32), size=st.integers(0, 30))
 @settings(max_examples=60, deadline=None)
 def test_equals_twin(pair: Pair, seed: int, size: int) -> None:
@@ -59,6 +62,17 @@ def test_idle_stream_leaves_and_rejoins() -> None:
     assert state[1][w.IDLE_STREAMS] == 1
     assert w.watermark_event(*state, 1, 2_005, 2_020) == w.ON_TIME
     assert (state[1][w.MARK_NS], state[1][w.IDLE_STREAMS]) == (2_000, 0)
+
+
+def test_stream_is_idle_only_after_its_time() -> None:
+    """A silence of exactly the idle time is not yet idle; one unit more is."""
+    state = w.watermark_state([0, 0], 100, 1_000)
+    w.watermark_event(*state, 0, 10, 10)
+    idle = []
+    for now in (1_010, 1_011):
+        w.watermark_tick(*state, now)
+        idle.append(int(state[1][w.IDLE_STREAMS]))
+    assert idle == [0, 2]
 
 
 def test_edges_of_lateness() -> None:

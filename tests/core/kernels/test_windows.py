@@ -12,9 +12,24 @@ from hypothesis import strategies as st
 
 from core.kernels import windows
 from tests.bench.kernels import Pair, differences, pairs_of
+from tests.naive import windows as naive
+
+COMPARED = pairs_of(
+    naive,
+    "window_sum",
+    "time_weighted_mean",
+    "welford_add",
+    "welford_remove",
+    "welford",
+    "rolling_var",
+    "compensated_sum",
+    "sliding_extrema",
+    "ewma_step",
+    "ewma_time",
+)
 
 
-@pytest.mark.parametrize("pair", pairs_of("windows"), ids=lambda pair: pair.name)
+@pytest.mark.parametrize("pair", COMPARED, ids=lambda pair: pair.name)
 @given(seed=st.integers(0, 2**32), size=st.integers(0, 40))
 @settings(max_examples=50, deadline=None)
 def test_equals_twin(pair: Pair, seed: int, size: int) -> None:

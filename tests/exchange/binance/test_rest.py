@@ -12,7 +12,7 @@ import pytest
 from exchange.binance.rest import MarketRest, RestLimits, VenueAnswerError, premium_of
 from exchange.binance.weights import SnapshotBudget, WeightLedger
 from models.error import ConfigurationError, VenueUnreachableError
-from tests.fakes.venue_rest import Answer, FakeRest, as_body, told
+from tests.fakes.venue_rest import Answer, FakeRest, told
 
 QUICK = RestLimits(connect_s=2.0, total_s=2.0, backoff_base_s=0.001)
 DEPTH = b'{"lastUpdateId":7,"E":1,"T":1,"bids":[["1","1"]],"asks":[["2","1"]]}'

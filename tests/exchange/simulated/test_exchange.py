@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,7 +18,7 @@ from models.account import AccountShape
 from models.action import Cancel, Query, Submit
 from models.error import ConfigurationError, DataError
 from models.event import Fill, Funding, OrderReport
-from models.instrument import E8
+from models.instrument import E8, Instrument
 from models.order import ApprovedOrder, Side
 from models.rows import FAR_NS, Kind
 from tests.exchange.simulated.scene import INSTRUMENT, MID, MS, RICH, TERMS, Scene, depth, market, order, wishes
@@ -76,9 +77,7 @@ def test_a_quote_of_another_instrument_proves_nothing() -> None:
     assert other.hear(depth(200, (1, MID, 1), instrument=1)).take() == []
 
 
-def _second():  # type: ignore[no-untyped-def]
-    import msgspec
-
+def _second() -> Instrument:
     return msgspec.structs.replace(INSTRUMENT, symbol="ETHUSDT", index=1)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from core.kernels.book import LADDER_MASK, NO_ASK, NO_BID
 from core.kernels.kernel import address_of
 from exchange.simulated import matching as m
-from exchange.simulated.matching import empty_books, follow, walk
+from exchange.simulated.matching import empty_books, follow, walk, warm
 from models.rows import FAR_NS, Flag, Kind, empty_rows
 from tests.exchange.simulated import scene
 from tests.naive import matching as naive
@@ -168,3 +168,9 @@ def test_empty_books_know_nothing(count: int) -> None:
     books, out = empty_books(count), empty_rows(1)
     assert books["best_bid"].tolist() == [NO_BID] * count and books["best_ask"].tolist() == [NO_ASK] * count
     assert walk(address_of(books), count - 1, 0, 5, NO_ASK, 1, address_of(out), 1) == 0
+
+
+def test_warm_leaves_every_kernel_compiled() -> None:
+    """After warming, no call of the hot path has anything left to compile."""
+    warm()
+    assert all(len(compiled.signatures) == 1 for compiled in (follow, walk))

@@ -126,12 +126,12 @@ def test_what_a_full_disk_costs_is_bounded_and_counted(tmp_path: Path, monkeypat
 def test_a_file_cut_at_any_byte_reads_as_a_prefix(tmp_path: Path) -> None:
     """A torn last line is skipped without a word."""
     with RunFiles(tmp_path, RUN_ID) as files:
-        for number in range(5):
+        for number in range(3):
             files.write("trades", {"ts": number, "text": '}"\n'})
     path = tmp_path / "trades.jsonl"
     whole = path.read_bytes()
-    for size in range(len(whole) + 1):
-        path.write_bytes(whole[:size])
+    for size in range(len(whole), -1, -1):
+        os.truncate(path, size)
         assert [record["ts"] for record in read_records(path)] == list(range(whole[:size].count(b"\n")))
 
 

@@ -1,0 +1,124 @@
+"""`data import raw-lines` and `data check`: captures become recordings, recordings are examined."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orjson
+
+from config.settings import Settings
+from config.venue import shipped_instruments, shipped_symbols
+from data_collector.check import check as examine
+from models.instrument import Instrument, e8_text
+from storage.cold.raw_lines import import_raw_lines
+from storage.cold.recording import Recording
+
+
+def run(arguments: argparse.Namespace, settings: Settings | None) -> int:
+    """The verb of ``data``; the exit code."""
+    return {"import raw-lines": import_lines, "check": check}[arguments.verb](arguments)
+
+
+def import_lines(arguments: argparse.Namespace) -> int:
+    """``data import raw-lines FILE… --unit us|ns --out DIR [--clock-offset auto|MS]``."""
+    imported = import_raw_lines(
+        [Path(name) for name in arguments.files],
+        Path(arguments.out),
+        unit=arguments.unit,
+        clock_offset_ms=arguments.clock_offset,
+        known=_venue_copies(),
+        progress=_progress("lines", arguments),
+    )
+    if arguments.json:
+        _write(orjson.dumps(msgspec.to_builtins(imported), option=orjson.OPT_INDENT_2).decode())
+        return 0
+    _write(f"{imported.folder}: {imported.frames} frames and {imported.snapshots} snapshots of {imported.lines} lines")
+    _write(f"market {imported.market}, clock offset {imported.clock_offset_ns / 1e6:.3f} ms")
+    for one in imported.instruments:
+        origin = "inferred from the text" if one.dated == "inferred" else f"from the copy of {one.dated}"
+        _write(f"{one.symbol}: tick {e8_text(one.tick_e8)}, step {e8_text(one.lot_e8)}, {origin}")
+    for refusal in imported.first_refusals:
+        _write(f"refused: {refusal}")
+    if imported.refused > len(imported.first_refusals):
+        _write(f"refused: {imported.refused} lines in all, each kept in the recording as a note")
+    return 0
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """``data check RECORDING [--bars 1m]``."""
+    recording = Recording.open(arguments.recording)
+    document = examine(recording, bars_ns=arguments.bars or 0, progress=_progress("rows", arguments))
+    document["recording"] = str(arguments.recording)
+    document["unfinished"] = recording.torn
+    if arguments.json:
+        _write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+        return 0
+    _write(_text(document))
+    return 0
+
+
+def _venue_copies() -> dict[str, Instrument]:
+    """The shipped copies of contracts, by symbol: better than what a text shows."""
+    return {one.symbol: one for one in shipped_instruments(shipped_symbols())}
+
+
+def _text(document: dict[str, Any]) -> str:
+    lines = [
+        f"{document['recording']}: {document['seconds']} s, {document['market']}, {document['frames']} frames, "
+        f"{document['answers']} answers",
+        f"accepted {document['accepted']}, quarantined {document['quarantined']} {document['quarantined_by_reason'] or ''}",
+        f"fast pass {document['fast_share']:.4%} of the frames",
+        "rows: " + ", ".join(f"{name} {count}" for name, count in document["rows"].items()),
+        f"sequence gaps {document['sequence_gaps']}, trade id gaps {document['trade_id_gaps']} "
+        f"({document['trades_missing']} missing), crossed books {document['crossed_books']}",
+        f"quotes at equal update id: {document['quotes_compared']} compared, {document['quotes_agreed']} agree",
+    ]
+    for name, lag in document["feed_lag_ms"].items():
+        lines.append(f"lag of {name}: " + ", ".join(f"{key} {value} ms" for key, value in lag.items()))
+    for one in document["instruments"]:
+        touch = f", {one['best_bid']} / {one['best_ask']}" if "best_bid" in one else ""
+        lines.append(
+            f"{one['symbol']}: {one['book']}{touch}, {one['snapshots']} snapshots, lost {len(one['lost'])} times"
+        )
+    for one in document["refusals"]:
+        lines.append(f"quarantined: number {one['number']}, {one['stream']}: {one['reason']}: {one['detail']}")
+    if document["lines_refused"]:
+        lines.append(f"the import refused {document['lines_refused']} lines (notes in the recording)")
+    if document["unfinished"]:
+        lines.append(document["unfinished"])
+    if "bars" in document:
+        lines.append(_table(document["bars"]))
+    return "\n".join(lines)
+
+
+def _table(bars: list[dict[str, Any]]) -> str:
+    """Bars as CSV with a heading."""
+    text = io.StringIO()
+    names = ["symbol", "open_us", "open", "high", "low", "close", "volume", "trades"]
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(bars)
+    return text.getvalue().rstrip("\n")
+
+
+def _progress(noun: str, arguments: argparse.Namespace) -> Callable[[int], None] | None:
+    """A running count on stderr, on a terminal only."""
+    if arguments.quiet or not sys.stderr.isatty():
+        return None
+
+    def tell(count: int) -> None:
+        sys.stderr.write(f"\r{count} {noun}\x1b[K")
+        sys.stderr.flush()
+
+    return tell
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text + "\n")

@@ -1,0 +1,43 @@
+"""``emulator``: the embedded exchange as its own process on loopback, on a generated market or on a recording."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from config.settings import Settings
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Prints one JSON line on stdout when ready; ends on SIGTERM, SIGINT, or when its parent's pipe closes."""
+    from exchange.emulator.process import host
+
+    speed = None if arguments.speed == math.inf else arguments.speed
+    market = tape(Path(arguments.tape)) if arguments.tape else generated(settings, arguments.seed)
+    return int(host(market, port=arguments.port, speed=speed, recorded=bool(arguments.tape)))
+
+
+def generated(settings: Settings, seed: int | None) -> Any:
+    """The seeded market, beginning now."""
+    from exchange.emulator.generator import Generator
+    from utils.clock import wall_ns
+
+    return Generator(seed or 0, wall_ns(), settings.feed.symbols)
+
+
+def tape(path: Path) -> Any:
+    """A recording as a market: wire form, REST answers, its own clock."""
+    import wiring
+    from exchange.emulator.tape import Tape
+    from storage.cold.recording import Recording
+
+    recording = Recording.open(path)
+
+    def records() -> Iterator[tuple[int, int, int, bytes]]:
+        for record in Recording.open(path).records():
+            yield record.received_ns, record.kind, record.connection, record.payload
+
+    return Tape(records, wiring.recorded_instruments(recording.meta, path))

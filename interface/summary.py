@@ -1,0 +1,126 @@
+"""The summary of a run: what it was, what it did, what came of it. A losing run is told as a losing run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from config.version import VERSION
+from core.engine import Engine
+from interface.drivers.parts import Parts
+from models.instrument import e8_text
+
+EMBEDDED = "EMBEDDED"
+
+
+def results(engine: Engine) -> dict[str, Any]:
+    """Orders, trades and money of an engine, amounts as decimal strings of USDT."""
+    ledger = engine.ledger
+    equity = engine.equity_e8()
+    trades = engine.trips
+    return {
+        "signals": {
+            "total": engine.signals,
+            "accepted": engine.signals - sum(engine.refusals.values()),
+            "refused": dict(sorted(engine.refusals.items())),
+        },
+        "denials_by_control": dict(sorted(engine.gate.denials.items())),
+        "fills": engine.fills,
+        "trades": {
+            "count": trades,
+            "wins": ledger.wins,
+            "losses": ledger.losses,
+            "win_rate": round(ledger.wins / trades, 4) if trades else None,
+        },
+        "money_usdt": {
+            "start_equity": e8_text(ledger.start_e8),
+            "end_equity": e8_text(equity),
+            "gross": e8_text(ledger.gross_e8),
+            "fees": e8_text(ledger.fees_e8),
+            "funding": e8_text(ledger.funding_e8),
+            "net": e8_text(ledger.wallet_e8 - ledger.start_e8),
+            "open_profit": e8_text(equity - ledger.wallet_e8),
+        },
+        "open_position": {
+            trader.instrument.symbol: trader.instrument.quantity_text(abs(trader.position.lots))
+            for trader in engine.traders
+            if trader.position.lots
+        },
+        "operating": engine.mode.state.value,
+        "blocked_by": {
+            cause.value: detail for cause, detail in engine.mode.causes.items() if cause.value != "SHUTDOWN"
+        },
+        "state_hash": engine.memory.hash(),
+    }
+
+
+def market(parts: Parts) -> dict[str, Any]:
+    """What was heard: frames, rows, quarantine, book checks."""
+    counts = parts.ear.hearing.counts
+    memory = parts.engine.memory
+    books = {}
+    for instrument in parts.instruments:
+        view, book = memory.view(instrument.index), memory.book(instrument.index)
+        books[instrument.symbol] = {
+            "crossed": int(book["crossed"]),
+            "quotes_compared": view.get("quotes_compared"),
+            "quotes_equal": view.get("quotes_equal"),
+        }
+    return {
+        "frames": counts.frames,
+        "rows": int(memory.engine[0]["rows"]),
+        "fast_share": round(counts.fast_share, 6),
+        "quarantined": counts.quarantined,
+        "quarantined_by_reason": counts.reasons,
+        "gaps": counts.gaps,
+        "books": books,
+    }
+
+
+def summary(parts: Parts, *, started_ns: int, ended_ns: int, hashes: Mapping[str, str]) -> dict[str, Any]:
+    """The document ``summary.json``; times in µs."""
+    writer = parts.writer
+    return {
+        "v": 1,
+        "run_id": parts.run_id,
+        "version": VERSION,
+        "mode": parts.mode,
+        "feed": parts.feed,
+        "symbols": [instrument.symbol for instrument in parts.instruments],
+        "filters_dated": {one.symbol: one.dated for one in parts.instruments if one.dated},
+        "started_at": started_ns // 1000,
+        "ended_at": ended_ns // 1000,
+        "duration_s": round((ended_ns - started_ns) / 1e9, 3),
+        **parts.facts,
+        "recording_problem": (writer.problem or None) if writer is not None else None,
+        "recording_dropped": writer.dropped if writer is not None else 0,
+        "market": market(parts),
+        **results(parts.engine),
+        "hashes": dict(hashes),
+        "folder": str(parts.folder),
+    }
+
+
+def text(document: Mapping[str, Any]) -> str:
+    """The summary as a person reads it: the assumptions above the numbers."""
+    money, trades, signals = document["money_usdt"], document["trades"], document["signals"]
+    refused = ", ".join(f"{code} {count}" for code, count in signals["refused"].items()) or "none"
+    lines = [
+        f"Scalper {document['version']} · {document['mode'].upper()} · {document['feed']} · {' '.join(document['symbols'])}",
+        f"  Assumptions   {document.get('assumptions', '')}",
+        f"  Heard         {document['market']['frames']:,} frames in {document['duration_s']:,.1f} s,"
+        f" {document['market']['quarantined']} quarantined, {document['market']['gaps']} gaps",
+        f"  Signals       {signals['total']}, of them {signals['accepted']} became orders; refused: {refused}",
+        f"  Round trips   {trades['count']} ({trades['wins']} won, {trades['losses']} lost)",
+        f"  Gross         {money['gross']} USDT",
+        f"  Fees          {money['fees']} USDT",
+        f"  Funding       {money['funding']} USDT",
+        f"  Net           {money['net']} USDT  (equity {money['start_equity']} → {money['end_equity']} USDT)",
+    ]
+    if document["open_position"]:
+        left = ", ".join(f"{symbol} {quantity}" for symbol, quantity in document["open_position"].items())
+        lines.append(f"  Left open     {left} (open profit {money['open_profit']} USDT)")
+    if document["blocked_by"]:
+        lines.append(f"  Blocked by    {'; '.join(document['blocked_by'].values())}")
+    lines.append(f"  Files         {document['folder']}")
+    return "\n".join(lines)
