@@ -18,7 +18,7 @@ import msgspec
 import orjson
 
 from config.settings import APPLICATION, Settings
-from config.venue import shipped_instruments
+from config.venue import shipped_instruments, shipped_symbols
 from config.version import VERSION
 from core.engine import Engine
 from core.ports import Keeper
@@ -35,6 +35,7 @@ from exchange.emulator.generator import Generator
 from exchange.simulated.exchange import SimulatedExchange
 from exchange.simulated.terms import PaperTerms
 from exchange.simulated.venue import SimulatedVenue
+from interface.drivers import virtual
 from interface.drivers.embedded import embedded
 from interface.drivers.parts import Parts, Printer
 from interface.drivers.sockets import Line, unreachable
@@ -53,6 +54,7 @@ from storage.cold.records import RunFiles, make_run_folder
 from utils.clock import RunClock
 
 MILLISECOND_NS = 1_000_000
+WARM_SEED, WARM_NS = 7, 4_000_000_000  # the generated market's first burst, with its entry, lies inside
 VIRTUAL_START_NS = 1_795_262_400_000_000_000  # 2026-11-21T12:00:00Z: a virtual run has no clock of its own
 PRIME_TRADES, PRIME_PAGES = 1000, 10  # as the socket driver asks the venue
 PREFIX = APPLICATION[:2]
@@ -123,11 +125,9 @@ def with_terms(instruments: Sequence[Instrument], settings: Settings) -> tuple[I
 def _shipped(symbols: Sequence[str]) -> list[Instrument]:
     found = []
     for symbol in symbols:
-        try:
+        if symbol in shipped_symbols():
             found += shipped_instruments([symbol])
-        except Exception:
-            continue  # no dated copy of this symbol: the caller takes BTCUSDT's brackets and says so by ``dated``
-    return found
+    return found  # without a dated copy the caller takes BTCUSDT's brackets and says so by ``dated``
 
 
 def build(
@@ -157,25 +157,13 @@ def build(
     }  # fmt: skip
     closing: list[Callable[[], None]] = []
     if journal:
-        place.journal.parent.mkdir(parents=True, exist_ok=True)
-        written = Journal(
-            place.journal,
-            {**meta, "values": msgspec.to_builtins(settings)},
-            sync="always" if settings.journal.sync == "always" else "interval",
-        )
+        written = _journal(place, settings, meta)
         keeper = JournalKeeper(written)
         closing.append(written.close)
     session = Session(engine, venue, keeper, Printer(files, observer))
     session.agenda.extend(agenda)
-    writer = None
-    if record:
-        writer = RecordingWriter(
-            place.recording,
-            meta=meta,
-            quota_bytes=int(settings.recording.quota_gb * GIGABYTE),
-            chunk_bytes=settings.recording.chunk_mb << 20,
-            wait=not threaded,
-        )
+    writer = _recorder(place, settings, meta, wait=not threaded) if record else None
+    if writer is not None:
         closing.insert(0, writer.close)
     hearing = Hearing(wired, on_quarantine=lambda refused: files.write("quarantine", quarantine_record(refused)))
     ear = Ear(hearing, session, writer.record if writer is not None else None)
@@ -195,6 +183,22 @@ def build(
         writer=writer,
         closing=closing,
         facts={**facts, "epoch": epoch, "recording": str(place.recording) if record else None},
+    )
+
+
+def _journal(place: Place, settings: Settings, meta: dict[str, Any]) -> Journal:
+    place.journal.parent.mkdir(parents=True, exist_ok=True)
+    header = {**meta, "values": msgspec.to_builtins(settings)}
+    return Journal(place.journal, header, sync="always" if settings.journal.sync == "always" else "interval")
+
+
+def _recorder(place: Place, settings: Settings, meta: dict[str, Any], *, wait: bool) -> RecordingWriter:
+    return RecordingWriter(
+        place.recording,
+        meta=meta,
+        quota_bytes=int(settings.recording.quota_gb * GIGABYTE),
+        chunk_bytes=settings.recording.chunk_mb << 20,
+        wait=wait,
     )
 
 
@@ -343,6 +347,28 @@ def depth_body(market: Generator, symbol: str) -> bytes | None:
     return orjson.dumps({"lastUpdateId": last, "E": event_ms, "T": trade_ms, "bids": sides[0], "asks": sides[1]})
 
 
+def warm(settings: Settings) -> None:
+    """Compile or load every kernel and run the whole path once, orders included, on a scratch engine.
+
+    Done before the first socket opens: nothing compiles while a market moves. 0.4 s from the cache, 20 s without.
+    """
+    market = Generator(WARM_SEED, VIRTUAL_START_NS, ("BTCUSDT",))
+    instruments = with_terms(market.instruments, settings)
+    engine = Engine(instruments, settings, PREFIX)
+    shape = AccountShape(round(settings.risk.equity_usdt * E8), settings.risk.leverage)
+    session = Session(engine, SimulatedVenue(SimulatedExchange(instruments, shape, paper_terms(settings))), None, _Mute())
+    ear = Ear(Hearing(instruments), session, None)
+    source = GeneratedSource(market, instruments, stream_names(settings))
+    virtual.run(ear, session, source, instruments, WARM_NS)
+
+
+class _Mute:
+    """Publishes to nobody."""
+
+    def note(self, note: Note) -> None:
+        """Scratch runs leave no record."""
+
+
 class SocketVenue:
     """Where a socket run hears and asks: feed, REST, and the line that opens when the run is ready."""
 
@@ -369,12 +395,13 @@ async def choose_venue(
     """
     feed = settings.feed
     if source in ("auto", "binance"):
+        warm(settings)
         venue = await _connect(stack, settings, "binance", feed.rest_url, feed.stream_url, clock)
         if venue is not None:
             return venue
         if source == "binance":
             raise unreachable(feed.stream_url, feed.deliver_timeout_s)
-    rest_url, stream_url = await stack.enter_async_context(embedded(emulator))
+    rest_url, stream_url = await stack.enter_async_context(embedded(emulator, lambda: warm(settings)))
     venue = await _connect(stack, settings, EMBEDDED, rest_url, stream_url, clock)
     if venue is None:
         raise unreachable("the embedded exchange", EMBEDDED_TIMEOUT_S)

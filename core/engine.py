@@ -48,7 +48,7 @@ METRIC_BPS = 50
 
 
 class Engine:
-    """All instruments, one account, one strategy. ``prefix`` begins every client order id: application and run epoch."""
+    """All instruments, one account, one strategy. ``prefix`` (application, run epoch) begins every client order id."""
 
     def __init__(
         self, instruments: Sequence[Instrument], settings: Settings, prefix: str, strategy: Strategy | None = None
@@ -163,7 +163,7 @@ class Engine:
     def _exit(self, trader: Trader, reason: str) -> None:
         """Send a closing order. An exit is a goal: it stays wanted until the position is flat."""
         lots = trader.position.lots
-        if lots == 0 or trader.state is PositionState.EXITING and trader.retry_ns == FAR_NS:
+        if lots == 0 or (trader.state is PositionState.EXITING and trader.retry_ns == FAR_NS):
             return
         trader.exit_reason = trader.exit_reason or reason
         trader.retry_ns = FAR_NS

@@ -1,4 +1,4 @@
-"""Records of the run's files (conventions §4), as plain dicts with keys in order. ``ts`` is µs of the fact's own time."""
+"""Records of the run's files (conventions §4): plain dicts, keys in order, ``ts`` in µs of the fact's own time."""
 
 from __future__ import annotations
 

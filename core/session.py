@@ -32,7 +32,7 @@ class Session:
 
     def rows(self, address: int, start: int, stop: int) -> None:
         """Run market rows ``[start, stop)`` at ``address`` through engine and venue: one frame or millions."""
-        engine, memory, venue = self.engine, self.engine.memory, self.venue
+        memory, venue = self.engine.memory, self.venue
         while start < stop:
             memory.deadline_ns = deadline = self.due_ns
             result = venue.advance(memory.address, address, start, stop)

@@ -105,7 +105,7 @@ class Trader:
             limit = view.get("spread_limit_num") / view.get("spread_limit_den")
             return f"{(ask - bid) * 20_000 / (ask + bid):.2f} bps > {limit:g} bps"
         if reason is Reason.DEPTH_THIN:
-            return f"{view.get('depth_lots')} lots within {view.get('depth_bps')} bps < {view.get('depth_limit_lots')} lots"
+            return f"{view.get('depth_lots')} lots in {view.get('depth_bps')} bps < {view.get('depth_limit_lots')} lots"
         if reason is Reason.LIQ_CASCADE:
             window = view.get("cascade_window_ns") // 1_000_000_000
             return f"{view.get('liquidation_recent')} events/{window} s > {view.get('cascade_count')}"

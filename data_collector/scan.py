@@ -22,6 +22,7 @@ ZERO, NINE, BACKSLASH, MINUS = 0x30, 0x39, 0x5C, 0x2D
 WHOLE_MAX = 10  # digits before the point: 9,999,999,999 at 1e-8 stays below 2**63
 PLACES_MAX = 8  # digits behind the point: the finest size of any instrument is 1e-8
 INTEGER_DIGITS_MAX = 18  # 10**18 < 2**63; the longest id seen has 14 digits
+TIME_MS_MAX = 9_200_000_000_000  # year 2261; 2**63 ns end in 2262
 NOT_UNDERSTOOD = -1
 
 _EIGHT_ZEROS = 0x3030303030303030

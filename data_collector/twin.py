@@ -16,6 +16,7 @@ import orjson
 
 from data_collector.normalizer import lots, money_e8, nearest_tick, ticks
 from data_collector.quarantine import Reason
+from data_collector.scan import TIME_MS_MAX
 from data_collector.validator import Refusal, field, integer, pairs, text, time_ns, truth
 from data_collector.wire import AGGREGATE, DEPTH, EVENT_NAMES, FRAME_BYTES_MAX, FRAME_ROWS_MAX, MARK, QUOTE_EVENT, TRADE
 from models.instrument import Instrument
@@ -274,7 +275,7 @@ class Twin:
     def _bar(self, bar: list[Any], frame: _Frame, instrument: Instrument) -> None:
         """Four rows of a closed bar, from the members in the order of the REST body (§4.2)."""
         opened, closed = integer(bar[0], "open time"), integer(bar[6], "close time")
-        if opened >= closed:
+        if not opened < closed < TIME_MS_MAX:
             raise Refusal(Reason.BAD_SEQUENCE, f"a bar from {opened} to {closed}")
         prices = [ticks(bar[place], name, instrument) for place, name in enumerate(("open", "high", "low", "close"), 1)]
         if prices[1] < max(prices) or prices[2] > min(prices):

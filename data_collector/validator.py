@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from data_collector.quarantine import Reason
-from data_collector.scan import INTEGER_DIGITS_MAX
+from data_collector.scan import INTEGER_DIGITS_MAX, TIME_MS_MAX
 from models.rows import UNKNOWN_NS
 
-TIME_MS_MAX = 10**13  # year 2286; above it nanoseconds leave int64
 INTEGER_MAX = 10**INTEGER_DIGITS_MAX
 
 

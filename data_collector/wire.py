@@ -29,6 +29,7 @@ from data_collector.scan import (
     PLACES_MAX,
     POINT,
     QUOTE,
+    TIME_MS_MAX,
     ZERO,
     _decimal,
     _eight,
@@ -49,7 +50,6 @@ HAND_OVER = -1
 """Return value of ``decode``: not understood, the twin decides."""
 FRAME_ROWS_MAX = 16_384  # levels in one frame; the largest diff seen has 2,400, a REST snapshot 2,000 (spot: 10,000)
 FRAME_BYTES_MAX = 1 << 20  # a frame of 16,384 levels has 0.5 MB; longer ones are refused unread
-TIME_MS_MAX = 10**13  # year 2286; above it nanoseconds leave int64
 SYMBOL_BYTES_MAX = 16  # «1000000MOGUSDT_260327» does not exist; the longest listed has 14
 
 # The frame's facts: ``info``, int64[INFO_WORDS]. Ids not told are -1, times not told UNKNOWN_NS.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import queue
 import re
 import sys
@@ -315,7 +316,13 @@ def start(
     target = sys.stderr if stream is None else stream
     terminal = bool(getattr(target, "isatty", lambda: False)())
     shape = ("console" if terminal else "json") if form == "auto" else form
-    log = Log(folder=folder, form=shape, stream=target, color=terminal if color is None else color, now_ns=now_ns)
+    log = Log(
+        folder=folder,
+        form=shape,
+        stream=target,
+        color=terminal and "NO_COLOR" not in os.environ if color is None else color,
+        now_ns=now_ns,
+    )
 
     def sink(named: _Named, method: str, event: dict[str, Any]) -> Any:
         error = event.pop("exc_info", None)

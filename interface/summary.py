@@ -106,7 +106,8 @@ def text(document: Mapping[str, Any]) -> str:
     money, trades, signals = document["money_usdt"], document["trades"], document["signals"]
     refused = ", ".join(f"{code} {count}" for code, count in signals["refused"].items()) or "none"
     lines = [
-        f"Scalper {document['version']} · {document['mode'].upper()} · {document['feed']} · {' '.join(document['symbols'])}",
+        f"Scalper {document['version']} · {document['mode'].upper()} · {document['feed']} · "
+        f"{' '.join(document['symbols'])}",
         f"  Assumptions   {document.get('assumptions', '')}",
         f"  Heard         {document['market']['frames']:,} frames in {document['duration_s']:,.1f} s,"
         f" {document['market']['quarantined']} quarantined, {document['market']['gaps']} gaps",

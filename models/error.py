@@ -54,7 +54,7 @@ class HaltedError(ScalperError):
     exit_code = 6
 
 
-class ReplayDiffersError(ScalperError):
+class RunDiffersError(ScalperError):
     """A second run of the same facts gave other bytes, or a record is damaged beyond its tail."""
 
     code = "DIFFERS"

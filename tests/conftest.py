@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from interface.commands.dispatch import compile_cache
+
 REPOSITORY = Path(__file__).resolve().parent.parent
+compile_cache(REPOSITORY / "data")  # before numba is imported: a cache beside the sources would outlive an edited kernel
 
 
 @pytest.fixture(scope="session")

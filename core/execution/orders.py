@@ -9,10 +9,10 @@ from models.order import ApprovedOrder, OrderState, Purpose
 
 KEPT = 256  # terminal orders kept for late or repeated news; beyond it the oldest is forgotten
 
-_LIVE = (OrderState.SUBMITTED, OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED, OrderState.UNKNOWN)
+_ALIVE = (OrderState.SUBMITTED, OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED, OrderState.UNKNOWN)
 _END = (OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED)
 TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
-    OrderState.SUBMITTED: frozenset((*_LIVE[1:], *_END)),
+    OrderState.SUBMITTED: frozenset((*_ALIVE[1:], *_END)),
     OrderState.ACCEPTED: frozenset((OrderState.PARTIALLY_FILLED, OrderState.UNKNOWN, *_END[:3])),
     OrderState.PARTIALLY_FILLED: frozenset((OrderState.UNKNOWN, *_END[:3])),
     OrderState.UNKNOWN: frozenset((OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED, *_END)),

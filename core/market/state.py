@@ -82,7 +82,8 @@ class Memory:
 
     def book(self, instrument: int) -> np.void:
         """The book record of ``instrument`` (``core.kernels.book.BOOK``), not a copy."""
-        return self._books[instrument]
+        book: np.void = self._books[instrument]
+        return book
 
     def bars(self, instrument: int, slot: int, count: int) -> np.ndarray:
         """The newest ``count`` closed bars of a slot, oldest first, as a copy of ``BAR`` records."""

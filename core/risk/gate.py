@@ -101,7 +101,7 @@ class Gate:
         trigger: int = 0,
         reduce_only: bool = False,
     ) -> ApprovedOrder:
-        """The one place where an approved order comes into being. Ids are functions of the input: prefix, purpose, number."""
+        """The one place where an approved order comes into being. Its id follows from the input: purpose and number."""
         self._number += 1
         return ApprovedOrder(
             client_id=f"{self._prefix}{purpose.value}{self._number:06d}",

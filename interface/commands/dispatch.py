@@ -6,10 +6,12 @@ Standard library only until ``environment`` has found or made the environment wi
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib
 import importlib.util
 import json
 import os
+import shutil
 import sys
 import traceback
 from collections.abc import Sequence
@@ -21,6 +23,7 @@ from models.error import ScalperError
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN_SETTINGS = ("config", "doctor", "test")  # they report on settings that may be wrong, or need none
+KERNEL_ROOMS = ("core", "data_collector", "exchange", "storage")  # 130 files, hashed in 4 ms
 EXIT_INTERRUPTED = 130  # 128 + SIGINT: what a shell expects of a finite command that was interrupted
 
 
@@ -90,5 +93,22 @@ def dispatch(arguments: argparse.Namespace) -> int:
 
 
 def compile_cache(data_dir: Path) -> None:
-    """Where compiled kernels are kept, unless the user said otherwise. Must be set before numba is imported."""
-    os.environ.setdefault("NUMBA_CACHE_DIR", str((data_dir / "cache" / "numba").absolute()))
+    """Where compiled kernels are kept, unless the user said otherwise. Must be set before numba is imported.
+
+    The folder is named by the state of all sources that hold kernels: the compiler notices a change in a kernel's own
+    file, not in the kernels it calls, so an edited book would go on inside an old engine. Folders of other states are
+    removed.
+    """
+    if "NUMBA_CACHE_DIR" in os.environ:
+        return
+    caches = (data_dir / "cache" / "numba").absolute()
+    state = hashlib.sha256()
+    for room in KERNEL_ROOMS:
+        for path in sorted((ROOT / room).rglob("*.py")):
+            state.update(path.read_bytes())
+    name = state.hexdigest()[:16]
+    os.environ["NUMBA_CACHE_DIR"] = str(caches / name)
+    if caches.is_dir():
+        for other in caches.iterdir():
+            if other.name != name:
+                shutil.rmtree(other, ignore_errors=True)

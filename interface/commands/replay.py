@@ -15,7 +15,7 @@ from typing import Any
 
 from config.settings import Settings
 from interface.progress import Progress
-from models.error import ReplayDiffersError
+from models.error import RunDiffersError
 from storage.cold.records import FILES, file_hash, read_records
 
 
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         for close in parts.closing:
             close()
     if difference is not None and arguments.verify:
-        raise ReplayDiffersError(f"run {first.run_id} differs: {difference}")
+        raise RunDiffersError(f"run {first.run_id} differs: {difference}")
     if arguments.json:
         sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
     elif not arguments.quiet:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from models.error import VenueUnreachableError
 
@@ -15,8 +15,10 @@ STOP_S = 5.0
 
 
 @contextlib.asynccontextmanager
-async def embedded(command: Sequence[str]) -> AsyncIterator[tuple[str, str]]:
+async def embedded(command: Sequence[str], meanwhile: Callable[[], None]) -> AsyncIterator[tuple[str, str]]:
     """Run ``command`` (an emulator) beside us; gives its REST and stream address once it is ready.
+
+    ``meanwhile`` is done while the child starts (it has a core of its own).
 
     The child ends when our end of its standard input closes, however we end. Raises VenueUnreachableError when it does
     not become ready.
@@ -27,6 +29,7 @@ async def embedded(command: Sequence[str]) -> AsyncIterator[tuple[str, str]]:
     try:
         if child.stdout is None or child.stdin is None:
             raise VenueUnreachableError("the embedded exchange has no pipes")
+        meanwhile()
         line = b""
         with contextlib.suppress(TimeoutError):
             line = await asyncio.wait_for(child.stdout.readline(), READY_S)

@@ -25,6 +25,10 @@ PRIME_NS = 600 * 1_000_000_000  # ten minutes of past are enough for every windo
 DRAIN_S = 20.0  # inside the 30 s stop budget: how long closing may take
 CLOCK_EVERY_S = 60.0
 SNAPSHOT_RETRY_S = 0.5
+EDGE_SHARE = 8  # a touch within an eighth of the proven range of its edge wants a new snapshot (F11)
+EDGE_EVERY_S = 15.0  # at most four a minute and symbol, below the snapshot budget of six
+LOOK_S = 0.25  # how often edges, gaps and the journal are looked at
+GAP_TRADES = 1000  # one page; a longer gap is left, counted, and the windows go on from the streams
 
 
 class Market(Protocol):
@@ -153,13 +157,19 @@ async def _prime(parts: Parts, market: Market, instrument: Instrument, now_ns: C
 
 
 async def _pulse(parts: Parts, market: Market, now_ns: Callable[[], int], progress: Callable[[], None] | None) -> None:
-    """Deliver what is due in silence, and fetch wanted snapshots."""
+    """Deliver what is due in silence, fetch wanted snapshots, and look after the run now and then."""
     fetching: dict[int, asyncio.Task[None]] = {}
+    keeping = Caretaker(parts, market, now_ns)
+    looks = 0.0
     while True:
         await asyncio.sleep(PULSE_S)
         now = now_ns()
         if parts.session.due_ns < now:
             parts.session.time(now)
+        looks += PULSE_S
+        if looks >= LOOK_S:
+            looks = 0.0
+            await keeping.look()
         for instrument in parts.ear.hearing.snapshot_wanted:
             if instrument not in fetching:
                 symbol = parts.instruments[instrument].symbol
@@ -177,6 +187,56 @@ async def _snapshot(parts: Parts, market: Market, instrument: int, symbol: str, 
         await asyncio.sleep(SNAPSHOT_RETRY_S)  # still wanted: the next pulse asks again, inside the snapshot budget
         return
     parts.ear.take(RecordKind.DEPTH_ANSWER, instrument, body, now_ns())
+
+
+class Caretaker:
+    """What a run needs now and then: a fresh snapshot near the edge, missing trades, a journal that still keeps."""
+
+    def __init__(self, parts: Parts, market: Market, now_ns: Callable[[], int]) -> None:
+        self._parts = parts
+        self._market = market
+        self._now_ns = now_ns
+        self._edge_s: dict[int, float] = {}
+        self._told = False
+
+    async def look(self) -> None:
+        self._edges()
+        self._journal()
+        await self._gaps()
+
+    def _edges(self) -> None:
+        """Levels beyond the proven range are unknown: renew the range before the touch reaches its edge (F11)."""
+        now_s = asyncio.get_running_loop().time()
+        for instrument in self._parts.instruments:
+            index = instrument.index
+            book = self._parts.engine.memory.book(index)
+            if not book["valid"] or now_s - self._edge_s.get(index, -EDGE_EVERY_S) < EDGE_EVERY_S:
+                continue
+            low, high = int(book["known_low"]), int(book["known_high"])
+            margin = (high - low) // EDGE_SHARE
+            if int(book["best_bid"]) < low + margin or int(book["best_ask"]) > high - margin:
+                self._edge_s[index] = now_s
+                self._parts.ear.resync(index, "EDGE", self._now_ns())
+                self._parts.ear.pass_on(0)
+
+    def _journal(self) -> None:
+        """A journal that cannot keep blocks entries; exits go on (F62)."""
+        keeper = self._parts.keeper
+        if keeper is not None and keeper.failed and not self._told:
+            self._told = True
+            self._parts.session.event(Command(self._now_ns(), "stop_entries", "journal", keeper.failed))
+
+    async def _gaps(self) -> None:
+        """Ask for aggregate trades that never came; they are heard as filled in."""
+        wanted = self._parts.ear.hearing.trades_wanted
+        for index in list(wanted):
+            first, last = wanted.pop(index)
+            if last - first >= GAP_TRADES:
+                continue
+            with contextlib.suppress(ScalperError):
+                symbol = self._parts.instruments[index].symbol
+                body = await self._market.agg_trades(symbol, from_id=first, limit=last - first + 1)
+                self._parts.ear.take(RecordKind.TRADES_ANSWER, index, body, self._now_ns())
 
 
 async def _keep_clock(parts: Parts, market: Market, now_ns: Callable[[], int]) -> None:

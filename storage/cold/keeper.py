@@ -34,6 +34,11 @@ class JournalKeeper:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
 
+    @property
+    def failed(self) -> str:
+        """Empty, or why records are no longer safe."""
+        return self._journal.failed
+
     def event(self, event: Event, frame: int) -> None:
         if not isinstance(event, Wake | Timer):
             self._journal.append(EVENT, event.at_ns, frame, _encode(event))

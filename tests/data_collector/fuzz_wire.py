@@ -66,14 +66,14 @@ def seeds(shared: Path) -> list[bytes]:
 
 
 def mutated(dice: random.Random, pool: list[bytes]) -> bytes:
-    """One frame of the pool, changed one to four times, in the bytes or in the values."""
+    """One frame of the pool, changed up to four times, in the values or in the bytes."""
     frame = dice.choice(pool)
     if dice.random() < 0.4:
         frame = _reshaped(dice, frame)
-    for _ in range(dice.choice((0, 1, 1, 1, 2, 3))):
+    for _ in range(dice.choice((0, 0, 0, 1, 1, 1, 2, 3))):
         at = dice.randrange(len(frame) + 1)
         stop = min(len(frame), at + dice.choice((1, 1, 2, 5, 20)))
-        choice = dice.randrange(7)
+        choice = dice.randrange(10)
         if choice == 0:
             frame = frame[:at] + frame[stop:]
         elif choice == 1:
@@ -86,6 +86,11 @@ def mutated(dice: random.Random, pool: list[bytes]) -> bytes:
             frame = frame[:at] + bytes([dice.randrange(256)]) + frame[stop:]
         elif choice == 5:
             frame = frame[:at] + bytes([dice.choice(b'0123456789.",:[]{}-')]) + frame[at + 1 :]
+        elif choice > 6:
+            digits = [place for place, character in enumerate(frame) if 48 <= character <= 57]
+            if digits:
+                at = dice.choice(digits)
+                frame = frame[:at] + bytes([dice.randrange(48, 58)]) + frame[at + 1 :]
         else:
             start = frame.rfind(b":", 0, at) + 1
             frame = frame[:start] + dice.choice(TOKENS) + frame[frame.find(b",", start) if frame.find(b",", start) > 0 else stop :]

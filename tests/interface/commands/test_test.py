@@ -1,0 +1,56 @@
+"""`test`: pytest with our flags."""
+
+import subprocess
+import sys
+import types
+
+import pytest
+
+from interface.commands import test as verb
+from interface.commands.dispatch import ROOT
+from interface.commands.parser import parse
+from models.error import ScalperError
+
+
+@pytest.fixture
+def ran(monkeypatch):
+    """Runs the verb with a pytest that ends with the given code; the result is what it was called with."""
+    calls = []
+
+    def run(code, *words):
+        def fake(command, **options):
+            calls.append((command, options))
+            return types.SimpleNamespace(returncode=code)
+
+        monkeypatch.setattr(subprocess, "run", fake)
+        return verb.run(parse(["test", *words]), None), calls
+
+    return run
+
+
+def test_words_go_on_to_pytest(ran):
+    """The words behind `test` follow our flags, in the repository's folder."""
+    code, [(command, options)] = ran(0, "-k", "book", "tests/core")
+    assert (code, options["cwd"]) == (0, ROOT)
+    assert command == [sys.executable, "-m", "pytest", *verb.FLAGS, "-k", "book", "tests/core"]
+
+
+def test_settings_of_the_user_do_not_reach_the_tests(ran, monkeypatch):
+    """Variables of the program are taken out of the tests' environment, and set-up is off there."""
+    monkeypatch.setenv("SCALPER_RISK__LEVERAGE", "3")
+    monkeypatch.delenv("SCALPER_NO_BOOTSTRAP", raising=False)
+    _, [(_, options)] = ran(0)
+    ours = {name: value for name, value in options["env"].items() if name.startswith("SCALPER_")}
+    assert ours == {"SCALPER_NO_BOOTSTRAP": "1"}
+
+
+@pytest.mark.parametrize(("code", "expected"), [(0, 0), (1, 1), (2, 2), (-9, 1)])
+def test_exit_code_is_pytests(ran, code, expected):
+    """Failures keep pytest's code, a killed pytest is a failure too."""
+    assert ran(code)[0] == expected
+
+
+def test_nothing_selected_is_an_error(ran):
+    """Words that select no test are told as a mistake."""
+    with pytest.raises(ScalperError, match="no test matches"):
+        ran(5, "-k", "zzz")
