@@ -352,14 +352,25 @@ def warm(settings: Settings) -> None:
 
     Done before the first socket opens: nothing compiles while a market moves. 0.4 s from the cache, 20 s without.
     """
-    market = Generator(WARM_SEED, VIRTUAL_START_NS, ("BTCUSDT",))
-    instruments = with_terms(market.instruments, settings)
-    engine = Engine(instruments, settings, PREFIX)
-    shape = AccountShape(round(settings.risk.equity_usdt * E8), settings.risk.leverage)
-    session = Session(engine, SimulatedVenue(SimulatedExchange(instruments, shape, paper_terms(settings))), None, _Mute())
-    ear = Ear(Hearing(instruments), session, None)
-    source = GeneratedSource(market, instruments, stream_names(settings))
-    virtual.run(ear, session, source, instruments, WARM_NS)
+    scratch = Scratch(settings)
+    virtual.drive(scratch, GeneratedSource(scratch.market, scratch.instruments, stream_names(settings)), WARM_NS)
+
+
+class Scratch:
+    """An engine of its own on the generated market, that keeps and publishes nothing: for warming, never for trading."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.market = Generator(WARM_SEED, VIRTUAL_START_NS, ("BTCUSDT",))
+        self.instruments = with_terms(self.market.instruments, settings)
+        self.engine = Engine(self.instruments, settings, PREFIX)
+        shape = AccountShape(round(settings.risk.equity_usdt * E8), settings.risk.leverage)
+        exchange = SimulatedExchange(self.instruments, shape, paper_terms(settings))
+        self.session = Session(self.engine, SimulatedVenue(exchange), None, _Mute())
+        self.ear = Ear(Hearing(self.instruments), self.session, None)
+
+    @property
+    def flat(self) -> bool:
+        return not self.engine.unfinished()
 
 
 class _Mute:

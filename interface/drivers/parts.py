@@ -45,6 +45,22 @@ class Keeps(Protocol):
     def write_document(self, name: str, document: dict[str, Any] | str) -> None: ...
 
 
+class Course(Protocol):
+    """What a virtual or recorded market needs of a run: ears and a session, no files."""
+
+    @property
+    def instruments(self) -> tuple[Instrument, ...]: ...
+
+    @property
+    def ear(self) -> Hears: ...
+
+    @property
+    def session(self) -> Session: ...
+
+    @property
+    def flat(self) -> bool: ...
+
+
 class Parts:
     """One run: everything that depends on how it was started, filled by one function of ``wiring.py``."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from interface.drivers.parts import Parts
+from interface.drivers.parts import Course
 from models.event import ClockOffset, Command
 from models.recording import RecordKind
 
@@ -45,7 +45,7 @@ class VirtualClock:
 
 
 def drive(
-    parts: Parts, source: Source, duration_ns: int, progress: Callable[[int], None] | None = None, *, prime: bool = True
+    parts: Course, source: Source, duration_ns: int, progress: Callable[[int], None] | None = None, *, prime: bool = True
 ) -> int:
     """Run ``source`` for ``duration_ns`` of venue time, then close what is open. Returns the time of the end."""
     clock = VirtualClock()
@@ -74,7 +74,7 @@ def drive(
     return end_ns
 
 
-def _begin(parts: Parts, source: Source, clock: VirtualClock, received_ns: int, prime: bool) -> None:
+def _begin(parts: Course, source: Source, clock: VirtualClock, received_ns: int, prime: bool) -> None:
     """Clocks agree but for nothing; then the recent past fills the windows."""
     parts.session.event(ClockOffset(clock.at(received_ns - ANSWER_NS), 0, 0))
     if prime:
@@ -83,7 +83,7 @@ def _begin(parts: Parts, source: Source, clock: VirtualClock, received_ns: int, 
                 parts.ear.take(RecordKind.TRADES_ANSWER, instrument.index, body, clock.at(received_ns - ANSWER_NS))
 
 
-def _answer(parts: Parts, source: Source, clock: VirtualClock, asked: dict[int, int], received_ns: int) -> None:
+def _answer(parts: Course, source: Source, clock: VirtualClock, asked: dict[int, int], received_ns: int) -> None:
     """Give wanted snapshots one round trip after they were wanted."""
     wanted = parts.ear.hearing.snapshot_wanted
     if not wanted:
