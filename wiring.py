@@ -166,7 +166,7 @@ def build(
     if writer is not None:
         closing.insert(0, writer.close)
     hearing = Hearing(wired, on_quarantine=lambda refused: files.write("quarantine", quarantine_record(refused)))
-    ear = Ear(hearing, session, writer.record if writer is not None else None)
+    ear = Ear(hearing, session, writer.record if writer is not None else None, engine.memory.address)
     session.resync = ear.resync
     closing.append(files.close)
     return Parts(
@@ -366,7 +366,7 @@ class Scratch:
         shape = AccountShape(round(settings.risk.equity_usdt * E8), settings.risk.leverage)
         exchange = SimulatedExchange(self.instruments, shape, paper_terms(settings))
         self.session = Session(self.engine, SimulatedVenue(exchange), None, _Mute())
-        self.ear = Ear(Hearing(self.instruments), self.session, None)
+        self.ear = Ear(Hearing(self.instruments), self.session, None, self.engine.memory.address)
 
     @property
     def flat(self) -> bool:

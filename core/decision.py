@@ -16,7 +16,9 @@ IMBALANCE   (unchanged) INVALID      RESTRICTED
 (none)      TRUSTED     VALID        ALLOWED, after ``clear_after`` without any
 =========== =========== ============ ==========================================
 
-A violation acts at once; relief waits ``clear_after_ms``, so that a flickering condition is one period and not fifty.
+A violation acts at once; relief waits ``clear_after_ms``, so that a flickering condition is one period and not fifty:
+the decision is the severest that any violation of the last ``clear_after_ms`` calls for. ``RANGE`` is no decision
+condition: it asks for a new snapshot.
 """
 
 from __future__ import annotations
@@ -59,7 +61,7 @@ def judge(violated: int) -> MarketDecision:
                 trust = distrust
             if _SEVERITY[level] > _SEVERITY[decision]:
                 decision, reason = level, cause
-    hypothesis = Hypothesis.INVALID if violated else Hypothesis.VALID
+    hypothesis = Hypothesis.VALID if decision is Decision.ALLOWED else Hypothesis.INVALID
     return MarketDecision(trust, hypothesis, decision, reason)
 
 
@@ -71,26 +73,34 @@ class DecisionMachine:
         self.now = MarketDecision(Trust.UNTRUSTED, Hypothesis.INVALID, Decision.HALTED, Reason.STARTUP)
         self.since_ns = -1
         self.relief_ns = FAR_NS
-        self._wanted = self.now
+        self._wanted = self.now  # what the newest set of violations calls for
+        self._wanted_ns = -1  # since when
+        self._worst = self.now  # the severest that was wanted since the wait for relief began
 
     def violated(self, bits: int, at_ns: int) -> MarketDecision | None:
         """Take the set of violated conditions; returns the state before when it changed now."""
         wanted = judge(bits)
-        self._wanted = wanted
+        if wanted != self._wanted:
+            self._wanted, self._wanted_ns = wanted, at_ns
         if wanted == self.now:
             self.relief_ns = FAR_NS
             return None
         if _SEVERITY[wanted.decision] < _SEVERITY[self.now.decision] and self.now.reason is not Reason.STARTUP:
             if self.relief_ns == FAR_NS:
-                self.relief_ns = at_ns + self._clear_after_ns
+                self.relief_ns, self._worst = at_ns + self._clear_after_ns, wanted
+            elif _SEVERITY[wanted.decision] >= _SEVERITY[self._worst.decision]:
+                self._worst = wanted
             return None
         return self._become(wanted, at_ns)
 
     def timer(self, at_ns: int) -> MarketDecision | None:
-        """A deadline passed; returns the state before when relief was due."""
+        """A deadline passed; returns the state before when relief was due. The rest of the way has its own wait."""
         if at_ns < self.relief_ns:
             return None
-        return self._become(self._wanted, at_ns)
+        before = self._become(self._worst, at_ns)
+        if self._wanted != self.now:
+            self.relief_ns, self._worst = self._wanted_ns + self._clear_after_ns, self._wanted
+        return before
 
     def _become(self, wanted: MarketDecision, at_ns: int) -> MarketDecision:
         before, self.now = self.now, wanted

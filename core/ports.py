@@ -25,6 +25,10 @@ class Venue(Protocol):
         """Run rows until the engine wakes: ``index << 8 | bits`` as ``core.kernels.engine.advance``."""
         ...
 
+    def follow(self, rows_address: int, count: int) -> None:
+        """Rows of a frame that the engine has already taken; a venue without a book of its own ignores them."""
+        ...
+
     def execute(self, action: Submit | Cancel | Query) -> None:
         """Take an action that left at ``action.at_ns``."""
         ...

@@ -44,15 +44,31 @@ class Session:
             elif index == start:
                 raise RuntimeError(f"the pass made no progress at row {start} of {stop}")
             start = index
+        memory.deadline_ns = self.due_ns
+
+    def heard(self, address: int, count: int, bits: int) -> None:
+        """A frame of ``count`` rows at ``address`` has run through the compiled engine, which returned ``bits``."""
+        if bits & Bits.DEADLINE:
+            self.rows(address, 0, count)
+            return
+        memory, venue = self.engine.memory, self.venue
+        venue.follow(address, count)
+        if bits:
+            self._step(Wake(memory.now_ns, memory.wake_instrument, bits, memory.frame))
+            memory.deadline_ns = self.due_ns
+        elif venue.due_ns < memory.deadline_ns:
+            memory.deadline_ns = venue.due_ns
 
     def event(self, event: Event) -> None:
         """Take a fact that is not a market row: what was due before it comes first."""
         self._due(event.at_ns - 1)
         self._outer(event)
+        self.engine.memory.deadline_ns = self.due_ns
 
     def time(self, now_ns: int) -> None:
         """The clock stands at ``now_ns`` and no frame from before it can still come: deliver what was due before."""
         self._due(now_ns - 1)
+        self.engine.memory.deadline_ns = self.due_ns
 
     def carry(self, actions: list[Action]) -> None:
         """Journal and execute wishes, publish notes, in order."""

@@ -73,7 +73,9 @@ class BookSync:
     ``needed`` is empty, or why a snapshot is needed: START, GAP, SNAPSHOT_OLD, or what ``invalidate`` was given.
     """
 
-    def __init__(self, words: np.ndarray | None = None, *, frames_max: int = FRAMES_MAX, rows_max: int = ROWS_MAX) -> None:
+    def __init__(
+        self, words: np.ndarray | None = None, *, frames_max: int = FRAMES_MAX, rows_max: int = ROWS_MAX
+    ) -> None:
         self._words = np.zeros(2, dtype=np.int64) if words is None else words
         self._words[LAST] = -1
         self._frames_max = frames_max
@@ -118,9 +120,9 @@ class BookSync:
     def snapshot(self, last: int) -> list[Diff] | None:
         """Take a snapshot with update id ``last``: the buffered diffs to apply after it, or None when it is of no use.
 
-        None means older than the buffer (or than the chained book): what is held stays, and another one is needed.
+        None means older than the buffer (or than the book): what is held stays, and another one is needed.
         """
-        if self.phase is Phase.CHAINED and last < self.last:
+        if self.phase is not Phase.WAITING and last < self.last:
             self.needed = "SNAPSHOT_OLD"
             return None
         waiting = [one for one in self._buffer if not one.precedes(last)]

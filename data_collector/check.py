@@ -63,7 +63,9 @@ class _Check:
         self.crossed += bid >= ask
         if kind == Kind.DEPTH and bid != NO_BID and ask != NO_ASK:
             mask = book["bids"].shape[0] - 1
-            self._now.append((int(rows[start, 5]), bid, int(book["bids"][bid & mask]), ask, int(book["asks"][ask & mask])))
+            self._now.append(
+                (int(rows[start, 5]), bid, int(book["bids"][bid & mask]), ask, int(book["asks"][ask & mask]))
+            )
 
     def compare(self, quotes: np.ndarray) -> None:
         """At the end of a block: compare its quotes (int64[n, 5]) and touches with each other and with those before."""
@@ -124,7 +126,9 @@ def check(recording: Stored, *, bars_ns: int = 0, progress: Progress | None = No
             progress(seen)
     document = _document(recording, hearing, checks, span)
     document["feed_lag_ms"] = {
-        _KINDS_WITH_LAG[kind]: {f"p{q}": round(float(np.percentile(np.concatenate(parts), q)) / 1e6, 3) for q in PERCENTILES}
+        _KINDS_WITH_LAG[kind]: {
+            f"p{q}": round(float(np.percentile(np.concatenate(parts), q)) / 1e6, 3) for q in PERCENTILES
+        }
         for kind, parts in lags.items()
         if parts
     }
@@ -195,7 +199,9 @@ def _books(block: np.ndarray, checks: list[_Check]) -> None:
 
 def _lags(block: np.ndarray, lags: dict[int, list[np.ndarray]]) -> None:
     """Receive time minus occurred time of every frame that knows both, in ns, by kind."""
-    first = (block["flags"] & Flag.FIRST != 0) & (block["occurred_ns"] != UNKNOWN_NS) & (block["flags"] & Flag.FILLED == 0)
+    first = (
+        (block["flags"] & Flag.FIRST != 0) & (block["occurred_ns"] != UNKNOWN_NS) & (block["flags"] & Flag.FILLED == 0)
+    )
     for kind, parts in lags.items():
         chosen = block[first & (block["kind"] == kind)]
         if len(chosen):
@@ -210,7 +216,7 @@ def _trades(block: np.ndarray) -> np.ndarray:
 
 
 def bars(trades: np.ndarray, hearing: Hearing, bars_ns: int) -> list[dict[str, Any]]:
-    """Bars from ``trades`` (see ``_trades``) in arrival order, by occurred time; intervals without a trade are absent."""
+    """Bars from ``trades`` (see ``_trades``) in arrival order, by occurred time; silent intervals are absent."""
     found = []
     for index, instrument in enumerate(hearing.instruments):
         mine = trades[trades[:, 0] == index]

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from core.kernels.kernel import address_of
+from data_collector.continuity import DIRECT, hear_through
 from data_collector.hearing import Hearing
 from models.event import Event
 from models.recording import RecordKind
@@ -21,26 +22,54 @@ Record = Callable[[int, int, bytes, int, int], None]
 """``record(kind, connection, payload, received_ns, number)``: keeps a message; never raises, never waits."""
 
 
+_FRAME = RecordKind.FRAME
+_hear_through = hear_through
+
+
 class RowSink(Protocol):
     """Where facts go: the session."""
 
     def rows(self, address: int, start: int, stop: int) -> None: ...
 
+    def heard(self, address: int, count: int, bits: int) -> None: ...
+
     def event(self, event: Event) -> None: ...
 
 
 class Ear:
-    """Joins hearing, recording and session. ``number`` is the number of the last message heard."""
+    """Joins hearing, recording and session. ``number`` is the number of the last message heard.
 
-    def __init__(self, hearing: Hearing, session: RowSink, record: Record | None) -> None:
+    ``engine_address`` is the session's compiled engine. ``follows`` says that the venue wants to see each frame
+    (a simulated one does); else a frame that wakes nobody ends in the compiled call.
+    """
+
+    def __init__(
+        self, hearing: Hearing, session: RowSink, record: Record | None, engine_address: int, *, follows: bool = True
+    ) -> None:
         self.hearing = hearing
         self.number = 0
         self._session = session
         self._record = record
+        self._follows = follows
+        self._address = hearing.address
+        self._context = hearing.into(engine_address)
+        if not DIRECT:
+            self.frame = self._copied  # type: ignore[method-assign]
 
     def frame(self, connection: int, payload: bytes, received_ns: int) -> None:
-        """A text frame of a market stream, as it came."""
-        self.take(RecordKind.FRAME, connection, payload, received_ns)
+        """A text frame of a market stream, as it came: the hot path. ``payload`` must be a bytes object."""
+        self.number = number = self.number + 1
+        if self._record is not None:
+            self._record(_FRAME, connection, payload, received_ns, number)
+        result = _hear_through(id(payload), received_ns, number, self._context)
+        if result < 0:
+            self.pass_on(self.hearing.finish(result, connection, payload, received_ns, number))
+        elif self._follows or result & 0xFF:
+            self._session.heard(self._address, result >> 8, result & 0xFF)
+
+    def _copied(self, connection: int, payload: bytes, received_ns: int) -> None:
+        """``frame`` where a payload's address is not known."""
+        self.take(_FRAME, connection, payload, received_ns)
 
     def tick(self, received_ns: int) -> None:
         """Nothing came until ``received_ns``."""

@@ -7,7 +7,6 @@ books lost *after* the rows handed out last (a frame that breaks the chain has n
 
 from __future__ import annotations
 
-import ctypes
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
@@ -16,10 +15,11 @@ import msgspec
 import numpy as np
 
 from core.kernels.kernel import address_of
-from data_collector import continuity, wire
+from data_collector import continuity, layout
 from data_collector.book_sync import ROWS_MAX, BookSync, Diff, Phase, Verdict
 from data_collector.past_trades import PastTrades
-from data_collector.quarantine import Quarantine, Quarantined, Reason
+from data_collector.quarantine import Quarantine, Quarantined, Reason, counted_as
+from data_collector.streaks import Streaks
 from data_collector.twin import KLINES_ANSWER, NAMES, SNAPSHOT, TRADES_ANSWER, Decoded, Twin
 from models.error import DataError
 from models.event import BookInvalid
@@ -27,7 +27,7 @@ from models.instrument import Instrument
 from models.recording import RECORD_HEADER, RECORD_HEADER_BYTES, RecordKind
 from models.rows import KIND_NAMES, ROW, UNKNOWN_NS, Flag, Kind, empty_rows
 
-SCRATCH_ROWS = ROWS_MAX + wire.FRAME_ROWS_MAX  # a snapshot and every buffered diff behind it
+SCRATCH_ROWS = ROWS_MAX + layout.FRAME_ROWS_MAX  # a snapshot and every buffered diff behind it
 BLOCK_ROWS = 262_144  # 16 MB: a 4 MB chunk of depth frames gives 190,000 rows
 EVENTS_MAX = 1024  # kept for a listener who never looks; each is one lost book
 _ANSWERS = {
@@ -35,13 +35,10 @@ _ANSWERS = {
     RecordKind.TRADES_ANSWER: TRADES_ANSWER,
     RecordKind.KLINES_ANSWER: KLINES_ANSWER,
 }
+_NO_TRADE = (Reason.OFF_MARKET, Reason.ZERO_PRICE, Reason.ZERO_QUANTITY)
+"""Prints that take an id without being a trade of the book; any other refused trade is one that is missing."""
 _FRAME = RecordKind.FRAME
 _hear_frame = continuity.hear_frame
-
-# Where the characters of a bytes object begin. CPython keeps them behind a fixed header; checked, not believed.
-_PROBE = b"scalper: the bytes begin here"
-_HEADER = bytes.__basicsize__ - 1
-DIRECT = ctypes.string_at(id(_PROBE) + _HEADER, len(_PROBE)) == _PROBE
 
 
 class Stored(Protocol):
@@ -57,7 +54,8 @@ class Counts(msgspec.Struct, frozen=True):
     """Counters since the start. ``frames``: of streams, ``answers``: REST bodies, ``fast``: frames by the fast pass.
 
     ``frames + answers == accepted + quarantined``. ``gaps``: depth chains broken; ``trade_gaps``: breaks in trade ids
-    and ``trades_missing`` the ids in them; ``stale``: diffs that a snapshot made superfluous; ``snapshots_old``: F09.
+    and ``trades_missing`` the ids in them; ``stale``: diffs that a snapshot made superfluous; ``snapshots_old``: F09;
+    ``renewed``: streams begun anew after refusals in a row (F16).
     """
 
     frames: int
@@ -71,6 +69,7 @@ class Counts(msgspec.Struct, frozen=True):
     stale: int
     snapshots: int
     snapshots_old: int
+    renewed: int
     ignored: int
     rows: dict[str, int]
     events: dict[str, int]
@@ -88,7 +87,8 @@ class Hearing:
 
     ``rows`` (dtype ROW, at ``address``) holds what ``hear`` returned the number of, until the next call.
     ``snapshot_wanted``: instrument → reason, set once for each need; whoever asks the venue removes the entry.
-    ``trades_wanted``: instrument → (first, last) missing aggregate id, likewise. ``invalidated``: the books lost since somebody took them.
+    ``trades_wanted``: instrument → (first, last) missing aggregate id, likewise. ``invalidated``: the books lost since
+    somebody took them.
     """
 
     def __init__(
@@ -107,12 +107,13 @@ class Hearing:
         self.invalidated: deque[BookInvalid] = deque(maxlen=EVENTS_MAX)
         self._on_control = on_control
         self._twin = Twin(instruments)
-        self._table = wire.instruments_table(instruments)
-        self._info = np.zeros(wire.INFO_WORDS, dtype=np.int64)
+        self._table = layout.instruments_table(instruments)
+        self._info = np.zeros(layout.INFO_WORDS, dtype=np.int64)
         self._state = np.full((len(self.instruments), continuity.STATE_WORDS), -1, dtype=np.int64)
         self._state[:, continuity.STATE_SYNCED] = Phase.WAITING
         self._syncs = [BookSync(state[: continuity.STATE_DEPTH + 1]) for state in self._state]
         self._past = [PastTrades() for _ in self.instruments]
+        self._streaks = Streaks()
         self._context = np.zeros(continuity.CONTEXT_WORDS, dtype=np.int64)
         for word, array in (
             (continuity.TABLE, self._table),
@@ -122,7 +123,7 @@ class Hearing:
         ):
             self._context[word] = address_of(array)
         self._context_address = address_of(self._context)
-        self._copy = np.zeros(0 if DIRECT else wire.FRAME_BYTES_MAX, dtype=np.uint8)
+        self._copy = np.zeros(0 if continuity.DIRECT else layout.FRAME_BYTES_MAX, dtype=np.uint8)
         self._block: np.ndarray | None = None
         self._slow: Counter[str] = Counter()
         self._slow_events: Counter[str] = Counter()
@@ -136,10 +137,12 @@ class Hearing:
         ``kind`` is a ``models.recording.RecordKind``; ``connection`` the instrument's index for REST answers.
         """
         if kind == _FRAME:
-            if DIRECT and type(payload) is bytes:
-                count = _hear_frame(id(payload) + _HEADER, len(payload), received_ns, number, self._context_address)
+            payload = bytes(payload)
+            if continuity.DIRECT:
+                count = _hear_frame(
+                    id(payload) + continuity.BYTES_AT, len(payload), received_ns, number, self._context_address
+                )
             else:
-                payload = bytes(payload)
                 count = self._hear_copy(payload, received_ns, number)
             if count >= 0:
                 return count
@@ -154,12 +157,21 @@ class Hearing:
         self._context[continuity.SKIPPED] += 1
         return 0
 
+    def into(self, engine_address: int) -> int:
+        """Let ``continuity.hear_through`` run frames in sequence through the engine at ``engine_address``; the context."""
+        self._context[continuity.ENGINE] = engine_address
+        return self._context_address
+
+    def finish(self, code: int, connection: int, payload: bytes, received_ns: int, number: int) -> int:
+        """The slow half of a frame that ``hear_through`` refused with ``code``; rows at ``rows[0:n]`` for the engine."""
+        return self._frame_by_python(code, connection, payload, received_ns, number)
+
     def _hear_copy(self, payload: bytes, received_ns: int, number: int) -> int:
         """The compiled call where a payload's address is not known: through a copy."""
-        if len(payload) > wire.FRAME_BYTES_MAX:
+        if len(payload) > layout.FRAME_BYTES_MAX:
             return continuity.HAND_OVER
         if not len(self._copy):
-            self._copy = np.zeros(wire.FRAME_BYTES_MAX, dtype=np.uint8)
+            self._copy = np.zeros(layout.FRAME_BYTES_MAX, dtype=np.uint8)
         self._copy[: len(payload)] = np.frombuffer(payload, dtype=np.uint8)
         return int(_hear_frame(address_of(self._copy), len(payload), received_ns, number, self._context_address))
 
@@ -169,17 +181,18 @@ class Hearing:
         record = _Arrival(connection, payload, received_ns, number)
         if code == continuity.IRREGULAR:
             self._slow["irregular"] += 1
-            return self._settle(record, int(self._info[wire.INFO_ROWS]))
+            return self._settle(record, int(self._info[layout.INFO_ROWS]))
         decoded = self._twin.frame(payload, received_ns, number)
         self._slow["ignored"] += decoded.ignored
         if decoded.reason is not None:
             self._pass_refused_trade(decoded)
+            self._bad(record, decoded)
             return self._refuse(record, decoded.reason, decoded.stream, decoded.detail)
-        self._slow_events[decoded.stream] += 1
+        self._slow_events[counted_as(decoded.stream or "unknown", self._slow_events)] += 1
         if decoded.control is not None and self._on_control is not None:
             self._on_control(connection, decoded.control)
         count = self._take(decoded)
-        if decoded.facts.event not in wire.EVENT_NAMES:
+        if decoded.facts.event not in layout.EVENT_NAMES:
             return self._accepted(count)
         admitted = int(continuity.admit(address_of(self._info), address_of(self._state)))
         return self._accepted(admitted) if admitted >= 0 else self._settle(record, count)
@@ -189,7 +202,7 @@ class Hearing:
         facts, count = decoded.facts, len(decoded.rows)
         if count:
             self.rows[:count] = np.array(decoded.rows, dtype=ROW)
-        self._info[: wire.INFO_USED] = (
+        self._info[: layout.INFO_USED] = (
             facts.event, facts.instrument, facts.first, facts.last, facts.previous, facts.event_ns, facts.occurred_ns,
             count,
         )  # fmt: skip
@@ -198,16 +211,13 @@ class Hearing:
     # ---- frames that do not continue their stream -------------------------------------------------------------------
 
     def _settle(self, record: _Arrival, count: int) -> int:
-        event, index, first, last, previous = (int(word) for word in self._info[: wire.INFO_PREVIOUS + 1])
-        if event == wire.DEPTH:
+        event, index, first, last, previous = (int(word) for word in self._info[: layout.INFO_PREVIOUS + 1])
+        if event == layout.DEPTH:
             return self._diff(record, index, Diff(first, last, previous, self.rows[:count].copy()))
-        word = {
-            wire.QUOTE_EVENT: continuity.STATE_QUOTE,
-            wire.TRADE: continuity.STATE_TRADE,
-            wire.AGGREGATE: continuity.STATE_AGGREGATE,
-        }[event]
+        word = _WORDS[event]
         before = int(self._state[index, word])
         if last <= before:
+            self._old(record, event, index)
             reason = Reason.DUPLICATE if last == before else Reason.OUT_OF_ORDER
             return self._refuse(record, reason, NAMES[event], f"id {last} after {before}")
         self._miss(event, index, before + 1, last - 1)
@@ -218,7 +228,7 @@ class Hearing:
         """Trade ids ``first`` to ``last`` never came. Not fatal; aggregates can be asked for afterwards."""
         self._slow["trade_gaps"] += 1
         self._slow["trades_missing"] += last - first + 1
-        if event == wire.AGGREGATE:
+        if event == layout.AGGREGATE:
             self._past[index].miss(first, last)
             known = self.trades_wanted.get(index)
             self.trades_wanted[index] = (known[0] if known else first, last)
@@ -226,8 +236,8 @@ class Hearing:
     def _pass_refused_trade(self, decoded: Decoded) -> None:
         """A refused print (off market, zero quantity) has its id all the same: without it the next would be a gap."""
         facts = decoded.facts
-        if facts.event in (wire.TRADE, wire.AGGREGATE) and facts.instrument >= 0 and facts.last >= 0:
-            word = continuity.STATE_TRADE if facts.event == wire.TRADE else continuity.STATE_AGGREGATE
+        if decoded.reason in _NO_TRADE and facts.event in (layout.TRADE, layout.AGGREGATE):
+            word = _WORDS[facts.event]
             before = int(self._state[facts.instrument, word])
             if before >= 0 and facts.last == before + 1:
                 self._state[facts.instrument, word] = facts.last
@@ -236,6 +246,9 @@ class Hearing:
         sync = self._syncs[index]
         before, joining = sync.needed, sync.phase is Phase.JOINING
         verdict = sync.diff(diff)
+        refused = verdict is Verdict.DUPLICATE or (verdict is Verdict.STALE and not joining)
+        if not refused:
+            self._streaks.good((layout.DEPTH, index))
         if sync.needed and sync.needed != before:
             self.snapshot_wanted[index] = sync.needed
         if verdict is Verdict.APPLY:
@@ -243,12 +256,39 @@ class Hearing:
         if verdict is Verdict.GAP:
             self._slow["gaps"] += 1
             self._lost(index, "GAP", record.received_ns)
-        elif verdict is Verdict.STALE and joining:
-            self._slow["stale"] += 1  # the snapshot holds it: part of joining, nobody's fault
-        elif verdict is not Verdict.BUFFERED:
+        elif refused:
+            self._old(record, layout.DEPTH, index)
             reason = Reason.DUPLICATE if verdict is Verdict.DUPLICATE else Reason.OUT_OF_ORDER
             return self._refuse(record, reason, "depthUpdate", f"u {diff.last} is not new")
+        elif verdict is Verdict.STALE:
+            self._slow["stale"] += 1  # the snapshot holds it: part of joining, nobody's fault
         return self._accepted(0)
+
+    # ---- refusals in a row (fault F16) ------------------------------------------------------------------------------
+
+    def _bad(self, record: _Arrival, decoded: Decoded) -> None:
+        """A frame of a wrong shape. Trades find their gap by their ids and each quote stands alone; a book does not."""
+        index = decoded.facts.instrument
+        if decoded.facts.event != layout.DEPTH or index < 0:
+            return
+        mark = int(self._state[index, continuity.STATE_DEPTH])
+        if self._streaks.bad((layout.DEPTH, index), mark) and self.synced(index):
+            self._slow["renewed"] += 1
+            self.invalidate(index, "BAD_FRAMES", record.received_ns)
+
+    def _old(self, record: _Arrival, event: int, index: int) -> None:
+        """A frame whose id is not new. When nothing else comes any more, the stream is taken from its next frame on."""
+        state = self._state[index]
+        word = _WORDS[event]
+        if not self._streaks.old((event, index), int(state[word]), record.received_ns):
+            return
+        self._slow["renewed"] += 1
+        if event == layout.DEPTH:
+            self.invalidate(index, "BAD_FRAMES", record.received_ns)
+            return
+        state[word] = -1
+        if event == layout.AGGREGATE:
+            self._past[index] = PastTrades()
 
     def invalidate(self, instrument: int, reason: str, received_ns: int) -> None:
         """Somebody who knows the book (crossed, too near its edge) declares it lost: a snapshot is wanted."""
@@ -298,7 +338,7 @@ class Hearing:
     def _snapshot(self, record: _Arrival, index: int, count: int) -> int:
         """Rows of the snapshot, then of the diffs that waited for it: all become known with this answer."""
         self.snapshot_wanted.pop(index, None)
-        diffs = self._syncs[index].snapshot(int(self._info[wire.INFO_LAST]))
+        diffs = self._syncs[index].snapshot(int(self._info[layout.INFO_LAST]))
         if diffs is None:
             self._slow["snapshots_old"] += 1
             self.snapshot_wanted[index] = "SNAPSHOT_OLD"
@@ -317,7 +357,8 @@ class Hearing:
         """The rows of a chunk of whole records (``models.recording``), as blocks in order; the same as one by one.
 
         A block is a view that the next one overwrites. After each block ``invalidated`` holds the books lost
-        behind its last row: a block ends where a book was lost (and may be empty). Raises DataError where no whole record stands.
+        behind its last row: a block ends where a book was lost (and may be empty). Raises DataError where no whole
+        record stands.
         """
         if self._block is None:
             self._block = empty_rows(BLOCK_ROWS)
@@ -381,7 +422,7 @@ class Hearing:
         fast = int(words[continuity.FAST])
         regular = fast - slow["irregular"]
         events = Counter(self._slow_events)
-        for event, name in wire.EVENT_NAMES.items():
+        for event, name in layout.EVENT_NAMES.items():
             events[name] += int(words[continuity.FAST_EVENTS + event])
         return Counts(
             frames=regular + slow["frames"],
@@ -395,6 +436,7 @@ class Hearing:
             stale=slow["stale"],
             snapshots=slow["snapshots"],
             snapshots_old=slow["snapshots_old"],
+            renewed=slow["renewed"],
             ignored=slow["ignored"],
             rows={name: int(words[continuity.KIND_ROWS + kind]) for kind, name in KIND_NAMES.items()},
             events={name: count for name, count in sorted(events.items()) if count},

@@ -10,6 +10,7 @@ import msgspec
 
 KEPT = 256  # the last refusals with their bytes: 1 MiB at most, enough to see a pattern
 BYTES_KEPT = 4096  # of one refused frame; every frame of the fast streams but the longest depth diffs fits
+NAMES_MAX = 64  # stream names counted apart: the venue's own are a dozen, a hostile one invents any number
 
 
 class Reason(enum.StrEnum):
@@ -33,6 +34,11 @@ class Reason(enum.StrEnum):
     CROSSED = "CROSSED"  # best bid not below best ask in one frame
     DUPLICATE = "DUPLICATE"
     OUT_OF_ORDER = "OUT_OF_ORDER"
+
+
+def counted_as(name: str, counter: Counter[str]) -> str:
+    """The name ``counter`` keeps ``name`` under: a known one, a new one while there is room, else «other»."""
+    return name if name in counter or len(counter) < NAMES_MAX else "other"
 
 
 class Quarantined(msgspec.Struct, frozen=True):
@@ -75,7 +81,7 @@ class Quarantine:
         one = Quarantined(number, received_ns, connection, name, reason, detail, len(payload), head)
         self.count += 1
         self.reasons[reason.value] += 1
-        self.streams[name] += 1
+        self.streams[counted_as(name, self.streams)] += 1
         self.last.append(one)
         if self._on_refused is not None:
             self._on_refused(one)

@@ -14,11 +14,20 @@ from typing import Any
 import msgspec
 import orjson
 
+from data_collector.layout import (
+    AGGREGATE,
+    DEPTH,
+    EVENT_NAMES,
+    FRAME_BYTES_MAX,
+    FRAME_ROWS_MAX,
+    MARK,
+    QUOTE_EVENT,
+    TRADE,
+)
 from data_collector.normalizer import lots, money_e8, nearest_tick, ticks
 from data_collector.quarantine import Reason
 from data_collector.scan import TIME_MS_MAX
 from data_collector.validator import Refusal, field, integer, pairs, text, time_ns, truth
-from data_collector.wire import AGGREGATE, DEPTH, EVENT_NAMES, FRAME_BYTES_MAX, FRAME_ROWS_MAX, MARK, QUOTE_EVENT, TRADE
 from models.instrument import Instrument
 from models.rows import ASK, BID, BUY, NO_LEVEL, SELL, UNKNOWN_NS, Flag, Kind
 
@@ -150,7 +159,7 @@ class Twin:
         """Whether a member of an all-market stream belongs to another market or to an instrument nobody asked for."""
         order = message.get("o")
         symbol = message.get("s", order.get("s") if isinstance(order, dict) else None)
-        return message.get("st", 1) != 1 or symbol not in self._instruments
+        return message.get("st", 1) != 1 or (isinstance(symbol, str) and symbol not in self._instruments)
 
     def _instrument(self, record: dict[str, Any], frame: _Frame) -> Instrument:
         symbol = text(record, "s")

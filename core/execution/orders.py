@@ -18,17 +18,21 @@ TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
     OrderState.UNKNOWN: frozenset((OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED, *_END)),
     **{state: frozenset() for state in _END},
 }
-"""State → states that may follow; anything else is old news and changes nothing."""
+"""State → states that may follow; anything else is old news and changes nothing. UNKNOWN goes on from the state before
+it: what was proven once is not undone by losing sight of the order."""
 
 
 class Order:
     """One own order as it stands: what was approved, the venue's word, what has filled."""
 
-    __slots__ = ("accepted_ns", "approved", "cost", "fee_e8", "filled", "reported", "state", "trades", "venue_id")
+    __slots__ = (
+        "accepted_ns", "approved", "cost", "fee_e8", "filled", "proven", "reported", "state", "trades", "venue_id",
+    )  # fmt: skip
 
     def __init__(self, approved: ApprovedOrder) -> None:
         self.approved = approved
         self.state = OrderState.SUBMITTED
+        self.proven = OrderState.SUBMITTED  # the newest state that is not UNKNOWN
         self.venue_id = 0
         self.filled = 0  # lots, from fills
         self.reported = 0  # lots, from the venue's cumulative word
@@ -40,6 +44,12 @@ class Order:
     @property
     def alive(self) -> bool:
         return not self.state.terminal
+
+    def may_become(self, state: OrderState) -> bool:
+        """Whether ``state`` lies ahead of what is known."""
+        if state not in TRANSITIONS[self.state]:
+            return False
+        return self.state is not OrderState.UNKNOWN or state is self.proven or state in TRANSITIONS[self.proven]
 
     @property
     def remaining(self) -> int:
@@ -80,11 +90,14 @@ class Orders:
     def report(self, report: OrderReport) -> Order | None:
         """Take the venue's word; returns the order when its state moved, None for old or foreign news."""
         order = self._orders.get(report.client_id)
-        if order is None or report.state not in TRANSITIONS[order.state]:
+        if order is not None:
+            order.reported = max(order.reported, report.filled)
+        if order is None or not order.may_become(report.state):
             self.old_news += 1
             return None
         order.state = report.state
-        order.reported = max(order.reported, report.filled)
+        if order.state is not OrderState.UNKNOWN:
+            order.proven = order.state
         order.venue_id = report.venue_id or order.venue_id
         if order.accepted_ns < 0:
             order.accepted_ns = report.at_ns

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from config.settings import Execution, Risk, Trust
 from core.kernels.book import NO_ASK, NO_BID
-from core.kernels.probe import collar_walk, mid_before
+from core.kernels.probe import collar_walk, depth_top, mid_before, quote_gap
 from core.market.state import MarketView, Memory
-from core.risk.ledger import RiskLedger
+from core.risk.ledger import Entry, RiskLedger
 from core.risk.limits import LIMITS, Question, Refusal
 from core.risk.sizing import entry_lots
 from models.instrument import Instrument
@@ -33,14 +33,26 @@ class Exposure:
 
 
 class Gate:
-    """Reviews intents. ``denials`` counts refusals by control, for metrics and the summary."""
+    """Reviews intents. ``denials`` counts refusals by control, for metrics and the summary.
 
-    def __init__(self, memory: Memory, risk: Risk, trust: Trust, execution: Execution, prefix: str) -> None:
+    ``stop_pct`` is the distance of the stop that every entry gets; unless told, the widest that P07 lets through.
+    """
+
+    def __init__(
+        self,
+        memory: Memory,
+        risk: Risk,
+        trust: Trust,
+        execution: Execution,
+        prefix: str,
+        stop_pct: float | None = None,
+    ) -> None:
         self._memory = memory
         self._risk = risk
         self._trust = trust
         self._execution = execution
         self._prefix = prefix
+        self._stop_pct = risk.stop_loss_pct if stop_pct is None else stop_pct
         self._number = 0
         self.denials: dict[str, int] = {}
 
@@ -67,22 +79,22 @@ class Gate:
         else:
             kind, force = OrderType.LIMIT, TimeInForce.GTX
             price = question.bid if question.side is Side.BUY else question.ask
-        ledger.messages.append(at_ns)
-        ledger.entry(at_ns, question.side.value, question.touch, question.lots)
+        ledger.message(at_ns)
+        ledger.entry(Entry(at_ns, instrument.index, question.side.value, question.touch, question.lots))
         return self._approve(
             intent.side, intent.instrument, Purpose.ENTRY, question.lots, at_ns, kind=kind, force=force, price=price
         )
 
     def reduce(self, instrument: int, side: Side, lots: int, at_ns: int, ledger: RiskLedger) -> ApprovedOrder:
         """A market order that can only reduce a position of at least ``lots``. Never denied."""
-        ledger.messages.append(at_ns)
+        ledger.message(at_ns)
         return self._approve(side, instrument, Purpose.EXIT, lots, at_ns, reduce_only=True)
 
     def stop(
         self, instrument: int, side: Side, lots: int, trigger: int, at_ns: int, ledger: RiskLedger
     ) -> ApprovedOrder:
         """A protective stop resting at the venue, reduce-only. Never denied."""
-        ledger.messages.append(at_ns)
+        ledger.message(at_ns)
         return self._approve(
             side, instrument, Purpose.STOP, lots, at_ns, kind=OrderType.STOP_MARKET, trigger=trigger, reduce_only=True
         )
@@ -126,30 +138,44 @@ class Gate:
         ledger: RiskLedger,
         at_ns: int,
     ) -> Question:
-        book = self._memory.book(intent.instrument)
+        book, address, index = self._memory.book(intent.instrument), self._memory.address, intent.instrument
         get = view.get
         q = Question()
         q.instrument, q.settings, q.trust, q.ledger = instrument, self._risk, self._trust, ledger
+        q.slippage_max_bps, q.stop_pct = self._execution.max_slippage_bps, self._stop_pct
         q.side, q.at_ns = intent.side, at_ns
         q.bid, q.ask, q.valid = int(book["best_bid"]), int(book["best_ask"]), bool(book["valid"])
         q.book_ns = int(book["received_ns"])
         q.event_lag_ns = get("event_lag_ns")
-        q.bid_depth, q.ask_depth = get("bid_lots"), get("ask_lots")
-        q.quote_bid, q.quote_ask, q.quote_ns = get("quote_bid"), get("quote_ask"), get("quote_received_ns")
-        q.last, q.last_ns = get("last_price"), get("last_trade_received_ns")
+        q.bid_depth, q.ask_depth = depth_top(address, index, self._risk.depth_levels)
+        gap, final = quote_gap(address, index)
+        q.quote_gap, q.quote_final, q.quote_ns = int(gap), bool(final), get("quote_received_ns")
+        q.last = get("last_price")
         q.mark_e8, q.mark_ns = get("mark_e8"), get("mark_received_ns")
         q.equity_e8, q.exposure_e8, q.reserved_e8 = exposure.equity_e8, exposure.value_e8, exposure.margin_e8
         q.alive, q.alive_entries = exposure.alive, exposure.alive_entries
-        usable = q.valid and q.bid != NO_BID and q.ask != NO_ASK
-        free_e8 = max(0, exposure.equity_e8 - exposure.margin_e8)
-        q.lots = (
-            entry_lots(instrument, q.touch, free_e8, self._risk.leverage, self._risk.margin_floor_pct) if usable else 0
-        )
-        q.worst = int(collar_walk(self._memory.address, intent.instrument, intent.side.value, q.lots)) if q.lots else 0
-        q.mid_then2 = int(mid_before(self._memory.address, intent.instrument, at_ns - SECOND_NS))
+        q.mid_then2 = int(mid_before(address, index, at_ns - SECOND_NS))
+        self._size(q, index)
         return q
 
+    def _size(self, q: Question, index: int) -> None:
+        """Lots and the worst price they reach. An order that walks up is sized by the price it walks to."""
+        q.lots, q.bound, q.worst = 0, "P10", 0
+        if not q.valid or q.bid == NO_BID or q.ask == NO_ASK:
+            return
+        for _ in range(2):
+            price = max(q.worst, q.touch)
+            q.lots, q.bound = entry_lots(
+                q.instrument, price, self._risk, self._stop_pct, q.equity_e8, q.exposure_e8, q.reserved_e8
+            )
+            q.worst = int(collar_walk(self._memory.address, index, q.side.value, q.lots)) if q.lots else 0
+            if q.worst <= q.touch:
+                return
+
     def _collar_price(self, q: Question) -> int:
-        """The touch moved through by at most the allowed slippage, in whole ticks inside it."""
+        """The touch moved through by at most the allowed slippage, in whole ticks inside both collars (P08)."""
         reach = int(q.touch * min(self._execution.max_slippage_bps, self._risk.collar_touch_bps) / 10_000)
-        return q.touch + reach if q.side is Side.BUY else q.touch - reach
+        from_mid = (q.bid + q.ask) * self._risk.collar_mid_bps / 20_000
+        if q.side is Side.BUY:
+            return min(q.touch + reach, int((q.bid + q.ask) / 2 + from_mid))
+        return max(q.touch - reach, -int(from_mid - (q.bid + q.ask) / 2))

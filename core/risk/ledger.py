@@ -7,11 +7,21 @@ that reads it.
 from __future__ import annotations
 
 from collections import deque
+from typing import NamedTuple
 
-DAY_NS = 86_400 * 1_000_000_000
-HOUR_NS = 3_600 * 1_000_000_000
-MESSAGE_KEPT = 64  # P12 reads at most 60 messages of the last minute
-ENTRIES_KEPT = 1_024  # P14 reads at most a day's entries
+MINUTE_NS = 60 * 1_000_000_000
+HOUR_NS = 60 * MINUTE_NS
+DAY_NS = 24 * HOUR_NS
+
+
+class Entry(NamedTuple):
+    """One approved entry: what P14 counts and P15 compares."""
+
+    at_ns: int
+    instrument: int
+    side: int
+    price: int
+    lots: int
 
 
 class RiskLedger:
@@ -31,21 +41,25 @@ class RiskLedger:
         self.wins = 0
         self.losses = 0
         self.flats = 0
-        self.messages: deque[int] = deque(maxlen=MESSAGE_KEPT)
-        self.entries: deque[tuple[int, int]] = deque(maxlen=ENTRIES_KEPT)  # (time, side) of approved entries
-        self.entries_since_trip: list[tuple[int, int]] = []
-        self.last_entry: tuple[int, int, int, int] | None = None  # time, side, price, lots
+        self.messages: deque[int] = deque()  # times of the last minute's order messages (P12)
+        self.entries: deque[Entry] = deque()  # the last day's (P14, P15)
+        self.entries_since_trip: deque[Entry] = deque()  # of them, those after the last closed round trip
 
     def roll(self, at_ns: int, equity_e8: int) -> bool:
-        """Begin a new UTC day when ``at_ns`` lies in one; True when it did."""
+        """Begin a new UTC day when ``at_ns`` lies in one; True when it did.
+
+        The run's first day began with the equity the run began with, whenever the first call comes.
+        """
         day = at_ns // DAY_NS
         if day <= self.day:
             return False
         first = self.day < 0
         self.day = day
+        if first:
+            return False
         self.day_start_e8 = equity_e8
         self.day_fees_e8 = 0
-        return not first
+        return True
 
     def fill(self, gross_e8: int, fee_e8: int) -> None:
         self.wallet_e8 += gross_e8 - fee_e8
@@ -72,13 +86,21 @@ class RiskLedger:
     def mark(self, equity_e8: int) -> None:
         self.peak_e8 = max(self.peak_e8, equity_e8)
 
-    def entry(self, at_ns: int, side: int, price: int, lots: int) -> None:
-        self.entries.append((at_ns, side))
-        self.entries_since_trip.append((at_ns, side))
-        self.last_entry = (at_ns, side, price, lots)
+    def message(self, at_ns: int) -> None:
+        """Count an order message, and forget those that no window reads any more."""
+        while self.messages and self.messages[0] <= at_ns - MINUTE_NS:
+            self.messages.popleft()
+        self.messages.append(at_ns)
+
+    def entry(self, entry: Entry) -> None:
+        """Count an approved entry, and forget those that no window reads any more."""
+        for kept in (self.entries, self.entries_since_trip):
+            while kept and kept[0].at_ns <= entry.at_ns - DAY_NS:
+                kept.popleft()
+            kept.append(entry)
 
     def messages_since(self, at_ns: int, window_ns: int) -> int:
         return sum(1 for time in self.messages if time > at_ns - window_ns)
 
     def entries_since(self, at_ns: int, window_ns: int) -> int:
-        return sum(1 for time, _ in self.entries if time > at_ns - window_ns)
+        return sum(1 for entry in self.entries if entry.at_ns > at_ns - window_ns)

@@ -12,17 +12,18 @@ import msgspec
 
 from config.settings import CEILING_EQUITY, Risk, Trust
 from core.kernels.book import NO_ASK, NO_BID
-from core.risk.ledger import DAY_NS, HOUR_NS, RiskLedger
+from core.risk.ledger import DAY_NS, HOUR_NS, MINUTE_NS, RiskLedger
+from core.risk.sizing import loss_rate_e8, stop_budget_e8
 from models.instrument import E8, Instrument
 from models.order import Side
 
 SECOND_NS = 1_000_000_000
-MINUTE_NS = 60 * SECOND_NS
+MARK_FRESH_NS = 5 * SECOND_NS  # the mark comes once a second
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """Why an entry was not let through: control, stable code, and both numbers in words. ``wait`` marks refusals that
-    time alone may lift."""
+    """Why an entry was not let through: control, stable code, and both numbers in words. ``halts`` marks a breach that
+    stops the program and not this entry alone."""
 
     control: str
     code: str
@@ -38,10 +39,10 @@ class Question:
     """Everything the limits look at, computed once per intent. Prices in ticks, money at 1e-8."""
 
     __slots__ = (
-        "account_instruments", "alive", "alive_entries", "ask", "ask_depth", "at_ns", "bid", "bid_depth", "book_ns",
-        "equity_e8", "event_lag_ns", "exposure_e8", "instrument", "last", "last_ns", "ledger", "lots", "mark_e8",
-        "mark_ns", "mid_then2", "profile_scale", "quote_ask", "quote_bid", "quote_ns", "reserved_e8", "settings",
-        "side", "trust", "valid", "worst",
+        "alive", "alive_entries", "ask", "ask_depth", "at_ns", "bid", "bid_depth", "book_ns", "bound", "equity_e8",
+        "event_lag_ns", "exposure_e8", "instrument", "last", "ledger", "lots", "mark_e8", "mark_ns", "mid_then2",
+        "quote_final", "quote_gap", "quote_ns", "reserved_e8", "settings", "side", "slippage_max_bps", "stop_pct",
+        "trust", "valid", "worst",
     )  # fmt: skip
 
     instrument: Instrument
@@ -50,23 +51,25 @@ class Question:
     ledger: RiskLedger
     side: Side
     lots: int
+    bound: str  # what bounds the lots: a control, or see ``sizing.Size``
     at_ns: int
     bid: int
     ask: int
     valid: bool
     worst: int  # the price to which a market order of this size walks now; 0 when the known book is too thin
-    bid_depth: int
+    bid_depth: int  # lots on the best risk.depth_levels levels
     ask_depth: int
     book_ns: int
     event_lag_ns: int
-    quote_bid: int
-    quote_ask: int
-    quote_ns: int
+    quote_gap: int  # ticks between the touch and the newest quote not newer than it, -1 when unknown
+    quote_final: bool  # no quote on its way can change quote_gap
+    quote_ns: int  # receipt of the newest quote of all
     last: int
-    last_ns: int
     mark_e8: int
     mark_ns: int
     mid_then2: int  # bid + ask one second ago, 0 when unknown
+    slippage_max_bps: float  # how far an order may be expected to walk
+    stop_pct: float  # distance of the stop that this entry will get
     equity_e8: int
     exposure_e8: int  # value of position plus resting and unknown entries, all counted as filled
     reserved_e8: int  # margin they use
@@ -108,15 +111,18 @@ def p10_age(q: Question) -> Refusal | None:
 
 
 def p10_agreement(q: Question) -> Refusal | None:
-    """The quote stream, when it spoke in the last 500 ms and after the book, agrees with the book within 2 ticks."""
-    window_ns = q.settings.quote_gap_ms * 1_000_000
-    if q.quote_ns >= q.book_ns and q.quote_ns > q.at_ns - window_ns and q.quote_bid > 0:
-        gap = max(abs(q.quote_bid - q.bid), abs(q.quote_ask - q.ask))
-        if gap > q.settings.quote_gap_max_ticks and q.at_ns - q.book_ns > window_ns:
-            return Refusal(
-                "P10", "QUOTE_GAP", f"quote and book differ by {gap} > {q.settings.quote_gap_max_ticks} ticks"
-            )
-    if q.mark_e8 > 0 and q.last > 0 and q.mark_ns > q.at_ns - 5 * SECOND_NS:
+    """Quote stream and book, last and mark, now and a second ago agree.
+
+    Quotes run ahead of the book by up to a depth frame, and in a fast market by many ticks; so the touch is compared
+    with the newest quote not newer than the book. A difference counts when the quote stream has passed the book, or has
+    been silent for longer than a quote can be on its way.
+    """
+    settled = q.quote_final or q.at_ns - q.quote_ns > q.settings.quote_gap_ms * 1_000_000
+    if settled and q.quote_gap > q.settings.quote_gap_max_ticks:
+        return Refusal(
+            "P10", "QUOTE_GAP", f"quote and book differ by {q.quote_gap} > {q.settings.quote_gap_max_ticks} ticks"
+        )
+    if q.mark_e8 > 0 and q.last > 0 and q.mark_ns > q.at_ns - MARK_FRESH_NS:
         gap_pct = abs(q.last * q.instrument.tick_e8 - q.mark_e8) * 100 / q.mark_e8
         if gap_pct > q.settings.mark_gap_max_pct:
             return Refusal(
@@ -146,6 +152,8 @@ def p08_collar(q: Question) -> Refusal | None:
     through_bps = abs(q.worst - q.touch) * 10_000 / q.touch
     if through_bps > q.settings.collar_touch_bps:
         return Refusal("P08", "COLLAR", f"{through_bps:.2f} bps through the touch > {q.settings.collar_touch_bps} bps")
+    if through_bps > q.slippage_max_bps:
+        return Refusal("P08", "SLIPPAGE", f"{through_bps:.2f} bps through the touch > {q.slippage_max_bps} bps")
     from_mid_bps = abs(2 * q.worst - q.bid - q.ask) * 10_000 / (q.bid + q.ask)
     if from_mid_bps > q.settings.collar_mid_bps:
         return Refusal("P08", "COLLAR", f"{from_mid_bps:.2f} bps from mid > {q.settings.collar_mid_bps} bps")
@@ -157,7 +165,7 @@ def p02_order_value(q: Question) -> Refusal | None:
     if q.value_e8 > limit_e8:
         return Refusal("P02", "ORDER_VALUE", f"{_usdt(q.value_e8)} > {_usdt(limit_e8)}")
     most = q.settings.order_quantity_max.get(q.instrument.symbol)
-    if most is not None and q.lots * q.instrument.lot_e8 > most * E8:
+    if most is not None and q.lots * q.instrument.lot_e8 > round(most * E8):
         return Refusal("P02", "ORDER_QUANTITY", f"{q.instrument.quantity_text(q.lots)} > {most}")
     return None
 
@@ -188,6 +196,30 @@ def p05_margin(q: Question) -> Refusal | None:
     return None
 
 
+def p06_trade_risk(q: Question) -> Refusal | None:
+    loss_e8 = q.value_e8 * loss_rate_e8(q.instrument, q.stop_pct) // E8
+    limit_e8 = stop_budget_e8(q.settings, q.equity_e8)
+    if loss_e8 > limit_e8:
+        return Refusal("P06", "TRADE_RISK", f"a stop with fees costs {_usdt(loss_e8)} > {_usdt(limit_e8)}")
+    return None
+
+
+def p07_stop_distance(q: Question) -> Refusal | None:
+    """The stop is near enough to the entry, and the liquidation price far enough behind the stop (venue ref. §9.2)."""
+    if q.stop_pct > q.settings.stop_loss_pct:
+        return Refusal("P07", "STOP_DISTANCE", f"{q.stop_pct} % of entry > {q.settings.stop_loss_pct} %")
+    if not q.instrument.brackets:
+        return Refusal("P07", "LIQUIDATION", "no leverage brackets are known")
+    bracket = q.instrument.bracket_for(q.value_e8)
+    rate = bracket.maintenance_e8 / E8
+    margin = 1 / q.settings.leverage + bracket.cum_e8 / q.value_e8
+    liquidation_pct = 100 * (margin - rate) / (1 - rate * q.side.sign)
+    needed_pct = q.settings.liquidation_multiple_min * q.stop_pct
+    if liquidation_pct < needed_pct:
+        return Refusal("P07", "LIQUIDATION", f"{liquidation_pct:.2f} % from entry < {needed_pct:.2f} %")
+    return None
+
+
 def p12_messages(q: Question) -> Refusal | None:
     for window_ns, most, name in (
         (SECOND_NS, q.settings.messages_per_s, "1 s"),
@@ -201,29 +233,31 @@ def p12_messages(q: Question) -> Refusal | None:
 
 
 def p14_repeats(q: Question) -> Refusal | None:
-    window_ns = q.settings.repeat_window_s * SECOND_NS
-    same = sum(1 for time, side in q.ledger.entries_since_trip if side == q.side.value and time > q.at_ns - window_ns)
+    since_ns = q.at_ns - q.settings.repeat_window_s * SECOND_NS
+    same = sum(1 for entry in q.ledger.entries_since_trip if entry.side == q.side and entry.at_ns > since_ns)
     if same >= q.settings.repeat_entries_max:
         return Refusal(
             "P14", "REPEATED", f"{same + 1} entries one way without a round trip > {q.settings.repeat_entries_max}"
         )
     for span_ns, most, name in (
-        (HOUR_NS, q.settings.entries_per_hour, "hour"),
-        (DAY_NS, q.settings.entries_per_day, "day"),
+        (HOUR_NS, q.settings.entries_per_hour, "an hour"),
+        (q.at_ns % DAY_NS + 1, q.settings.entries_per_day, "a UTC day"),
     ):
         count = q.ledger.entries_since(q.at_ns, span_ns) + 1
         if count > most:
-            return Refusal("P14", "ENTRIES", f"{count} entries in a {name} > {most}")
+            return Refusal("P14", "ENTRIES", f"{count} entries in {name} > {most}")
     return None
 
 
 def p15_duplicate(q: Question) -> Refusal | None:
-    last = q.ledger.last_entry
-    if last is not None:
-        at_ns, side, price, lots = last
-        young = q.at_ns - at_ns < q.settings.duplicate_window_ms * 1_000_000
-        if young and (side, price, lots) == (q.side.value, q.touch, q.lots):
-            return Refusal("P15", "DUPLICATE", f"the same order was sent {(q.at_ns - at_ns) / 1e6:.0f} ms ago")
+    wanted = (q.instrument.index, q.side, q.touch, q.lots)
+    for entry in reversed(q.ledger.entries):
+        age_ns = q.at_ns - entry.at_ns
+        if age_ns >= q.settings.duplicate_window_ms * 1_000_000:
+            return None
+        if entry[1:] == wanted:
+            window_ms = q.settings.duplicate_window_ms
+            return Refusal("P15", "DUPLICATE", f"the same order was sent {age_ns / 1e6:.0f} ms ago < {window_ms} ms")
     return None
 
 
@@ -236,20 +270,22 @@ def p17_open_orders(q: Question) -> Refusal | None:
 
 
 def filters(q: Question) -> Refusal | None:
-    """The venue's own minimum, so that it never has to refuse us (P01, F28)."""
+    """The venue's own rules, so that it never has to refuse us (P01, P31, F28)."""
     rules = q.instrument.filters
     if q.lots < rules.market_quantity_min or q.lots <= 0:
-        return Refusal("P01", "TOO_SMALL", f"{q.lots} lots < {max(1, rules.market_quantity_min)} lots")
+        least = max(1, rules.market_quantity_min)
+        return Refusal("P01", "TOO_SMALL", f"{q.lots} lots < {least} lots; the size is bound by {q.bound}")
     if q.instrument.notional_e8(q.touch, q.lots) < rules.notional_min_e8:
-        value = _usdt(q.instrument.notional_e8(q.touch, q.lots))
-        return Refusal("P01", "MIN_NOTIONAL", f"{value} < {_usdt(rules.notional_min_e8)}")
+        value, least_value = _usdt(q.instrument.notional_e8(q.touch, q.lots)), _usdt(rules.notional_min_e8)
+        return Refusal("P01", "MIN_NOTIONAL", f"{value} < {least_value}; the size is bound by {q.bound}")
     if q.instrument.status != "TRADING":
-        return Refusal("P10", "STATUS", f"{q.instrument.symbol} is {q.instrument.status}, not TRADING")
+        return Refusal("P31", "STATUS", f"{q.instrument.symbol} is {q.instrument.status}, not TRADING")
     return None
 
 
 LIMITS: tuple[Limit, ...] = (
     p10_book, p10_age, p10_agreement, filters, p09_spread, p08_collar, p04_ceiling, p02_order_value,
-    p03_position_value, p05_margin, p17_open_orders, p15_duplicate, p14_repeats, p12_messages,
+    p03_position_value, p05_margin, p06_trade_risk, p07_stop_distance, p17_open_orders, p15_duplicate, p14_repeats,
+    p12_messages,
 )  # fmt: skip
 """In order: what makes the others meaningless first, then the cheapest."""

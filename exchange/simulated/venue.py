@@ -80,6 +80,9 @@ class SimulatedVenue:
             self.exchange.follow(rows_address, index, result >> 8)
         return result
 
+    def follow(self, rows_address: int, count: int) -> None:
+        self.exchange.follow(rows_address, 0, count)
+
     def execute(self, action: Submit | Cancel | Query) -> None:
         self.exchange.execute(action)
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from core.kernels.kernel import address_of
-from data_collector import wire
+from data_collector import layout, wire
 from models.instrument import Filters, Instrument
 from models.recording import RECORD_HEADER
 from models.rows import empty_rows
@@ -78,7 +78,14 @@ def snapshot(last: int, bids: Pairs | None = None, asks: Pairs | None = None) ->
 
 
 def spot_quote(last: int) -> dict[str, Any]:
-    return {"u": last, "s": "BTCUSDT", "b": "76914.90000000", "B": "4.21800000", "a": "76915.00000000", "A": "6.12800000"}
+    return {
+        "u": last,
+        "s": "BTCUSDT",
+        "b": "76914.90000000",
+        "B": "4.21800000",
+        "a": "76915.00000000",
+        "A": "6.12800000",
+    }
 
 
 def spot_depth(first: int, last: int) -> dict[str, Any]:
@@ -127,10 +134,10 @@ def records(items: Iterable[tuple[int, int, bytes, int]]) -> bytes:
 class Decoder:
     """``wire.decode`` on bytes, through memory of its own."""
 
-    def __init__(self, instruments: list[Instrument] | None = None, capacity: int = wire.FRAME_ROWS_MAX) -> None:
-        self.table = wire.instruments_table(INSTRUMENTS if instruments is None else instruments)
+    def __init__(self, instruments: list[Instrument] | None = None, capacity: int = layout.FRAME_ROWS_MAX) -> None:
+        self.table = layout.instruments_table(INSTRUMENTS if instruments is None else instruments)
         self.rows = empty_rows(capacity)
-        self.info = np.zeros(wire.INFO_WORDS, dtype=np.int64)
+        self.info = np.zeros(layout.INFO_WORDS, dtype=np.int64)
 
     def __call__(self, payload: bytes, received_ns: int = 17, frame: int = 3) -> int:
         memory = np.frombuffer(payload, dtype=np.uint8) if payload else np.zeros(1, dtype=np.uint8)
@@ -145,4 +152,4 @@ class Decoder:
         )  # fmt: skip
 
     def facts(self) -> list[int]:
-        return [int(word) for word in self.info[: wire.INFO_USED]]
+        return [int(word) for word in self.info[: layout.INFO_USED]]

@@ -23,11 +23,18 @@ from models.rows import ROW
 from tests.data_collector import frames
 
 TOKENS = [
-    b"0", b"-1", b"-0", b"1e5", b"1E400", b"1.5", b"NaN", b"null", b"true", b"false", b'""', b'"x"', b"[]", b"{}", b"[[]]",
+    b"0", b"-1", b"-0", b"1e5", b"1E400", b"1.5", b"NaN", b"null", b"true", b"false", b'""', b'"x"', b"[]", b"{}",
+    b"[[]]",
     b"99999999999999999999", b"999999999999999999", b"1000000000000000000", b"00", b'"0.0"', b'"-5.0"', b'"0.00000000"',
     b'"1.123456789"', b'"12345678901.0"', b'"9999999999.9"', b'"1e3"', b'"\\u0031"', b'"1."', b'".5"', b'"+1"', b" ", b"\n",
-    b"}", b"]", b'"', b"\\", b"\x00", b"\xff", b"\xc3\xa9", b",", b":", b'"e":"trade",', b'"T":5,', b'"X":"ADL",', b'"st":2,',
-    b'"b":[["1.0","1.0"]],', b'"u":1,', b'"pu":3,',
+    b"}", b"]", b'"', b"\\", b"\x00", b"\xff", b"\xc3\xa9", b",", b":", b'"e":"trade",', b'"T":5,', b'"X":"ADL",',
+    b'"st":2,', b'"b":[["1.0","1.0"]],', b'"u":1,', b'"pu":3,',
+]  # fmt: skip
+ODD_VALUES: list[Any] = [
+    0, -1, 1.5, "", "0", "1.0", "0.10", None, True, [], {}, 10**18, 10**13, "ETHUSDT", "BTCUSDT", "76914.95", "0.0005",
+]  # fmt: skip
+ODD_LEVELS: list[Any] = [
+    "0", "5", "1e2", "-1.0", "76914.95", "", 7, None, "00012.30", "1234567.8", "123456789.1", "0.0000001",
 ]  # fmt: skip
 _PROT_NONE = 0
 
@@ -61,7 +68,8 @@ def seeds(shared: Path) -> list[bytes]:
         import gzip
 
         with gzip.open(path) as file:
-            found += [line.split(b" ", 1)[1].strip() for line, _ in zip(file, range(40), strict=False) if len(line) < 3000]
+            lines = [line for line, _ in zip(file, range(40), strict=False) if len(line) < 3000]
+            found += [line.split(b" ", 1)[1].strip() for line in lines]
     return found
 
 
@@ -93,7 +101,8 @@ def mutated(dice: random.Random, pool: list[bytes]) -> bytes:
                 frame = frame[:at] + bytes([dice.randrange(48, 58)]) + frame[at + 1 :]
         else:
             start = frame.rfind(b":", 0, at) + 1
-            frame = frame[:start] + dice.choice(TOKENS) + frame[frame.find(b",", start) if frame.find(b",", start) > 0 else stop :]
+            comma = frame.find(b",", start)
+            frame = frame[:start] + dice.choice(TOKENS) + frame[comma if comma > 0 else stop :]
     return frame
 
 
@@ -114,19 +123,20 @@ def _reshaped(dice: random.Random, frame: bytes) -> bytes:
     elif choice == 1 and items:
         items.pop(dice.randrange(len(items)))
     elif choice == 2:
-        items.insert(dice.randrange(len(items) + 1), (dice.choice(["z", "xx", "long name", "q", "ps"]), dice.choice([1, "a", True, None])))
+        name = dice.choice(["z", "xx", "long name", "q", "ps"])
+        items.insert(dice.randrange(len(items) + 1), (name, dice.choice([1, "a", True, None])))
     elif choice == 3 and items:
         place = dice.randrange(len(items))
-        odd = [0, -1, 1.5, "", "0", "1.0", "0.10", None, True, [], {}, 10**18, 10**13, "ETHUSDT", "BTCUSDT", "76914.95", "0.0005"]
-        items[place] = (items[place][0], dice.choice(odd))
+        items[place] = (items[place][0], dice.choice(ODD_VALUES))
     elif choice == 4 and items:
         levels = data.get(dice.choice("ba"))
         if isinstance(levels, list) and levels and isinstance(levels[0], list) and levels[0]:
             level = dice.choice(levels)
             if level:
-                odd = ["0", "5", "1e2", "-1.0", "76914.95", "", 7, None, "00012.30", "1234567.8", "123456789.1", "0.0000001"]
-                level[dice.randrange(len(level))] = dice.choice(odd)
+                level[dice.randrange(len(level))] = dice.choice(ODD_LEVELS)
     data = dict(items)
+    if dice.random() < 0.1:  # as a member of an all-market list
+        return frames.packed({"stream": "!any@arr", "data": [data]} if outer else [data])
     return frames.packed({**message, "data": data} if outer else data)
 
 
@@ -141,7 +151,8 @@ def compare(decoder: frames.Decoder, twin: Twin, payload: bytes, count: int) -> 
     if len(rows) != count or not np.array_equal(rows, decoder.rows[:count]):
         return f"rows differ:\n{decoder.rows[:count]}\n{rows}"
     facts = answer.facts
-    told = [facts.event, facts.instrument, facts.first, facts.last, facts.previous, facts.event_ns, facts.occurred_ns, count]
+    ids = [facts.event, facts.instrument, facts.first, facts.last, facts.previous]
+    told = [*ids, facts.event_ns, facts.occurred_ns, count]
     return "" if told == decoder.facts() else f"facts differ: {decoder.facts()} {told}"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from data_collector.continuity import HAND_OVER, IRREGULAR
-from data_collector.wire import AGGREGATE, DEPTH, QUOTE_EVENT, TRADE
+from data_collector.layout import AGGREGATE, DEPTH, QUOTE_EVENT, TRADE
 from models.instrument import Instrument
 from models.recording import RECORD_HEADER, RECORD_HEADER_BYTES, RecordKind
 from models.rows import UNKNOWN_NS, Flag, Kind

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from data_collector.wire import AGGREGATE, DEPTH, MARK, QUOTE_EVENT, TRADE
+from data_collector.layout import AGGREGATE, DEPTH, MARK, QUOTE_EVENT, TRADE
 from models.instrument import Instrument
 from models.rows import UNKNOWN_NS, Flag, Kind
 
