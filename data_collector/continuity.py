@@ -30,7 +30,7 @@ from data_collector.wire import decode
 from models.recording import RECORD_HEADER_BYTES, RecordKind
 from models.rows import ROW_BYTES, UNKNOWN_NS, Flag, Kind
 
-# Where a bytes object keeps its length and its characters. CPython keeps them behind a fixed header; checked, not believed.
+# Where a bytes object keeps length and characters: in CPython behind a fixed header; checked, not believed.
 _PROBE = b"scalper: the bytes begin here"
 BYTES_AT = bytes.__basicsize__ - 1
 LENGTH_AT = BYTES_AT - 16
@@ -130,8 +130,8 @@ def hear_through(payload: int, received_ns: int, number: int, context: int) -> i
     """Bytes to wake bits in one call: ``hear_frame``, then ``advance`` of the context's engine over its rows.
 
     ``payload`` is the ``id`` of a bytes object, whose length and characters are found behind it (``LENGTH_AT``,
-    ``BYTES_AT``; only where ``DIRECT``). Returns ``rows << 8 | wake bits``, or ``HAND_OVER`` or ``IRREGULAR`` untouched.
-    With the deadline bit the engine has not moved: the rows stand ready, what is due comes first.
+    ``BYTES_AT``; only where ``DIRECT``). Returns ``rows << 8 | wake bits``, or ``HAND_OVER`` or ``IRREGULAR``. With
+    the deadline bit the engine has not moved: the rows stand ready, what is due comes first.
     """
     count = hear_frame(payload + BYTES_AT, load8(payload + LENGTH_AT), received_ns, number, context)
     engine = load8(context + 8 * ENGINE)

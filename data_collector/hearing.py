@@ -16,11 +16,12 @@ import numpy as np
 
 from core.kernels.kernel import address_of
 from data_collector import continuity, layout
+from data_collector.book_answer import decode_book
 from data_collector.book_sync import ROWS_MAX, BookSync, Diff, Phase, Verdict
 from data_collector.past_trades import PastTrades
 from data_collector.quarantine import Quarantine, Quarantined, Reason, counted_as
 from data_collector.streaks import Streaks
-from data_collector.twin import KLINES_ANSWER, NAMES, SNAPSHOT, TRADES_ANSWER, Decoded, Twin
+from data_collector.twin import ANSWER_BYTES_MAX, KLINES_ANSWER, NAMES, SNAPSHOT, TRADES_ANSWER, Decoded, Twin
 from models.error import DataError
 from models.event import BookInvalid
 from models.instrument import Instrument
@@ -39,6 +40,12 @@ _NO_TRADE = (Reason.OFF_MARKET, Reason.ZERO_PRICE, Reason.ZERO_QUANTITY)
 """Prints that take an id without being a trade of the book; any other refused trade is one that is missing."""
 _FRAME = RecordKind.FRAME
 _hear_frame = continuity.hear_frame
+_WORDS = {
+    layout.DEPTH: continuity.STATE_DEPTH,
+    layout.QUOTE_EVENT: continuity.STATE_QUOTE,
+    layout.TRADE: continuity.STATE_TRADE,
+    layout.AGGREGATE: continuity.STATE_AGGREGATE,
+}
 
 
 class Stored(Protocol):
@@ -158,12 +165,12 @@ class Hearing:
         return 0
 
     def into(self, engine_address: int) -> int:
-        """Let ``continuity.hear_through`` run frames in sequence through the engine at ``engine_address``; the context."""
+        """The context for ``continuity.hear_through``, which runs frames in sequence through the engine given."""
         self._context[continuity.ENGINE] = engine_address
         return self._context_address
 
     def finish(self, code: int, connection: int, payload: bytes, received_ns: int, number: int) -> int:
-        """The slow half of a frame that ``hear_through`` refused with ``code``; rows at ``rows[0:n]`` for the engine."""
+        """The slow half of a frame that ``hear_through`` answered with ``code``; its rows are for the engine."""
         return self._frame_by_python(code, connection, payload, received_ns, number)
 
     def _hear_copy(self, payload: bytes, received_ns: int, number: int) -> int:
@@ -315,6 +322,9 @@ class Hearing:
     def _answer(self, event: int, index: int, payload: bytes, received_ns: int, number: int) -> int:
         self._slow["answers"] += 1
         record = _Arrival(index, payload, received_ns, number)
+        if event == SNAPSHOT and (count := self._book(record, index)) > 0:
+            self._slow_events[NAMES[SNAPSHOT]] += 1
+            return self._snapshot(record, index, count)
         decoded = self._twin.answer(event, index, payload, received_ns, number)
         if decoded.reason is not None:
             if event == SNAPSHOT and 0 <= index < len(self._syncs):
@@ -334,6 +344,18 @@ class Hearing:
             self.rows[: len(kept)] = kept
             count = len(kept)
         return self._accepted(count)
+
+    def _book(self, record: _Arrival, index: int) -> int:
+        """The compiled pass over a depth body: its rows are in place, or the twin decides (0 or less)."""
+        if not continuity.DIRECT or not 0 <= index < len(self.instruments) or len(record.payload) > ANSWER_BYTES_MAX:
+            return 0
+        count = decode_book(
+            id(record.payload) + continuity.BYTES_AT, len(record.payload), record.received_ns, record.number, index,
+            address_of(self._table), self.address, layout.FRAME_ROWS_MAX, address_of(self._info),
+        )  # fmt: skip
+        if count > 0:
+            self._info[layout.INFO_EVENT] = SNAPSHOT
+        return int(count)
 
     def _snapshot(self, record: _Arrival, index: int, count: int) -> int:
         """Rows of the snapshot, then of the diffs that waited for it: all become known with this answer."""

@@ -28,18 +28,20 @@ class Book:
         self.event_ms = self.at_ms = 0
 
     def snapshot(self, body: dict[str, Any]) -> None:
-        """Take a REST depth body, then the diffs that came before it but belong after it."""
+        """Take a REST depth body, then the diffs that came before it but belong after it.
+
+        A body older than a book in step changes nothing: its answer travelled while the diffs went on.
+        """
+        if self.synced and body["lastUpdateId"] <= self.update_id:
+            return
         self._bids, self._asks = Half(-1), Half(1)
         self.update_id = body["lastUpdateId"]
         self.event_ms, self.at_ms = body.get("E", self.event_ms), body.get("T", self.at_ms)
         self._set(body["bids"], body["asks"])
         self.synced = True
         waiting, self._waiting = self._waiting, deque(maxlen=DIFFS_KEPT)
-        first = True
         for event in waiting:
-            if event["u"] >= self.update_id and (not first or event["U"] <= self.update_id or self._follows(event)):
-                self._apply(event)
-                first = False
+            self.diff(event)
 
     def diff(self, event: dict[str, Any]) -> None:
         """Take a depthUpdate event: older ones are dropped, a gap ends the book."""

@@ -35,7 +35,7 @@ _BTCUSDT = Instrument(
 )
 _ETHUSDT = Instrument(
     symbol="ETHUSDT",
-    index=1,
+    index=0,
     epoch=0,
     tick_e8=1_000_000,
     lot_e8=100_000,
@@ -58,8 +58,8 @@ _ETHUSDT = Instrument(
 class Character(msgspec.Struct, frozen=True):
     """How a contract of the generator behaves. Prices in ticks, quantities in lots, times ms.
 
-    ``top`` is the mean quantity at the best price, ``deep`` the scale of the levels behind it, ``trade`` the smallest
-    usual trade, ``sweep`` the smallest price step of an aggressive order in ticks (the whole range of moves scales
+    ``top`` is the mean quantity at the best price, ``deep`` the scale of the levels behind it, ``trade`` the scale of a
+    trade, ``sweep`` the smallest price step of an aggressive order in ticks (the whole range of moves scales
     with it), ``first_trade_id`` and ``first_update_id`` where the ids begin.
     """
 
@@ -97,14 +97,14 @@ CHARACTERS = {
 }
 
 
-def character(symbol: str) -> Character:
-    """The behaviour of ``symbol``. Raises DataError for a contract the generator does not know."""
+def character(symbol: str, index: int = 0) -> Character:
+    """The behaviour of ``symbol`` at place ``index`` of a market. Raises DataError for a contract not known here."""
     found = CHARACTERS.get(symbol)
     if found is None:
         raise DataError(
             f"the generator has no contract {symbol!r}; it knows {', '.join(CHARACTERS)}", code="NO_CONTRACT"
         )
-    return found
+    return msgspec.structs.replace(found, instrument=msgspec.structs.replace(found.instrument, index=index))
 
 
 def exchange_info(instruments: tuple[Instrument, ...], now_ms: int) -> dict[str, object]:

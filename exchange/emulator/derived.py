@@ -15,6 +15,7 @@ import orjson
 from exchange.emulator import history as h
 from exchange.emulator.market import Market
 from exchange.emulator.payloads import Payloads
+from models.error import DataError
 from models.instrument import Instrument
 
 KLINE_PERIOD_MS = 250
@@ -54,6 +55,15 @@ def derive(name: str, market: Market) -> Derivation | None:
     if kind == "markPrice@1s" and f"{symbol}@markPrice" in market.streams:
         return Derivation([f"{symbol}@markPrice"], _same)
     return None
+
+
+def _read(payload: bytes, *fields: str) -> dict[str, Any] | None:
+    """An event that has ``fields``; None for anything else a recording may hold: what cannot be read makes nothing."""
+    try:
+        event = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return None
+    return event if isinstance(event, dict) and all(name in event for name in fields) else None
 
 
 def _same(venue_ns: int, stream: str, payload: bytes) -> Iterable[bytes]:
@@ -139,7 +149,9 @@ class _Merged:
         self._sent_ms = 0
 
     def feed(self, venue_ns: int, stream: str, payload: bytes) -> Iterable[bytes]:
-        event = orjson.loads(payload)
+        event = _read(payload, "U", "u", "pu", "E", "b", "a")
+        if event is None:
+            return ()
         self._first = self._first or event["U"]
         self._previous = self._previous or event["pu"]
         for side, key in zip(self._sides, ("b", "a"), strict=True):
@@ -173,11 +185,13 @@ class _Partial:
         book = self._market.depth(self._symbol, self._levels)
         if book is None:
             return ()
+        event = _read(payload, "U", "u", "E")
+        if event is None:
+            return ()
         self._sent_ms = event_ms
-        event = orjson.loads(payload)
-        ids = (event["U"], event["u"], self._previous or event["pu"])
+        ids = (event["U"], event["u"], self._previous or event.get("pu", event["U"] - 1))  # spot's diffs have no pu
         self._previous = event["u"]
-        return (self._text.depth(event["E"], event["T"], ids, book[3], book[4]),)
+        return (self._text.depth(event["E"], event.get("T", event["E"]), ids, book[3], book[4]),)
 
 
 class _Klines:
@@ -214,10 +228,17 @@ class _Singles:
         self._text = Payloads(instrument)
 
     def feed(self, venue_ns: int, stream: str, payload: bytes) -> Iterable[bytes]:
-        event: dict[str, Any] = orjson.loads(payload)
-        price, lots = self._instrument.ticks(event["p"]), self._instrument.lots(event["q"])
+        event = _read(payload, "E", "p", "q", "f", "l", "T", "m")
+        if event is None:
+            return ()
         first, last = event["f"], event["l"]
-        count = min(last - first + 1, lots)
+        try:
+            price, lots = self._instrument.ticks(event["p"]), self._instrument.lots(event["q"])
+            count = min(last - first + 1, lots)
+        except (DataError, TypeError):
+            return ()
+        if count <= 0:
+            return ()
         part = lots // count
         numbers = range(last - count + 1, last + 1)
         return [

@@ -38,6 +38,8 @@ CALM_BEFORE_MS = 170_000  # no burst just before the start: the first one stands
 DISTANCES = tuple(i * i * i >> 20 for i in range(1024))
 # Heavy-tailed multiples of 1/4 by a 10-bit draw: 4/√u, from 4 to 181 (tail index 2; the variance is in the tail).
 TAIL = tuple(isqrt((16 << 20) // (2 * i + 1) >> 9) for i in range(1024))
+# Multiples of 1/256 by a 7-bit draw, from 1/64 to 60 in even steps of their logarithm: 2 ** (3i/32 + 2), rounded down.
+WIDE = tuple(isqrt(isqrt(isqrt(isqrt(isqrt(1 << 64 + 3 * i))))) for i in range(128))
 
 
 class Flow:
@@ -112,8 +114,8 @@ class Flow:
         high = max(price, close) + sweep * (r >> 16 & 31)
         low = min(price, close) - sweep * (r >> 21 & 31)
         trades = 300 + more % 500
-        lots = trades * self.character.trade * (3 + (more >> 10 & 3))
-        taken = lots * (100 + (more >> 12 & 63)) // 264
+        lots = trades * self.character.trade * (7 + (more >> 10 & 7))
+        taken = lots * (100 + (more >> 13 & 63)) // 264
         middle = (high + low) // 2
         first = self._trade_id + 1
         self._trade_id += trades
@@ -177,7 +179,7 @@ class Flow:
             self._send_second(end_ms, base_ns)
 
     def _order(self, lean: int, at_ms: int) -> None:
-        """One aggressive order: it takes from the best levels, or sweeps several; a liquidation is eight times larger."""
+        """An aggressive order takes from the best levels or sweeps several; a liquidation is eight times larger."""
         draw, phase = self._draw, self.mood.phase
         r = draw()
         buy = (r & 511) < 256 + lean
@@ -199,9 +201,9 @@ class Flow:
             self._forced = (filled, not buy, cost // filled, at_ms, 1 if buy else -1)
 
     def _lots(self, r: int, size: int) -> int:
-        """A trade's size: heavy-tailed, now and then a block of eight times."""
-        lots = self.character.trade * TAIL[r & 1023] * size >> 4
-        return lots * 6 if r >> 25 == 0 else max(1, lots * (16 + (r >> 10 & 15)) // 24)
+        """A trade's size: a wide body and a heavy tail, now and then a block six times as large."""
+        lots = max(1, self.character.trade * TAIL[r & 1023] * WIDE[r >> 10 & 127] * size >> 12)
+        return lots * 6 if r >> 26 == 0 else lots
 
     def _take(self, buy: bool, lots: int, at_ms: int) -> tuple[int, int]:
         """Eat up to three levels from the touch; lots taken and their cost in ticks · lots."""

@@ -30,7 +30,7 @@ class Generator:
             raise DataError(f"the generator needs one or more different symbols, got {symbols}", code="NO_CONTRACT")
         self.seed = seed
         start_ms = start_ns // STEP_NS * STEP_MS
-        self._flows = {symbol: Flow(character(symbol), seed, start_ms) for symbol in symbols}
+        self._flows = {symbol: Flow(character(symbol, place), seed, start_ms) for place, symbol in enumerate(symbols)}
         self._now_ms = start_ms
         self._asleep = True
         self.instruments: tuple[Instrument, ...] = tuple(flow.instrument for flow in self._flows.values())

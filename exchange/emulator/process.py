@@ -40,9 +40,7 @@ async def _serve(
         loop.add_signal_handler(number, stop.set)
     _watch_parent(loop, stop)
     anchor_ns = None if recorded else wall_ns()
-    async with Emulator(
-        market, host=address, port=port, speed=speed, anchor_ns=anchor_ns, limits=limits
-    ) as exchange:
+    async with Emulator(market, host=address, port=port, speed=speed, anchor_ns=anchor_ns, limits=limits) as exchange:
         ready = {"ready": True, "rest": exchange.rest_url, "streams": exchange.stream_url}
         print(json.dumps(ready, separators=(",", ":")), flush=True)
         stopped = asyncio.create_task(stop.wait())

@@ -94,13 +94,17 @@ class Rest:
     def _handler(self, answer: Callable[[web.Request], tuple[int, object]]) -> Handler:
         async def handle(request: web.Request) -> web.Response:
             began_ns = time.perf_counter_ns()
-            weight, body = 1, None
+            weight, body, refusal = 1, None, None
             try:
                 weight, body = answer(request)
-            finally:  # a refused request costs its weight too
-                used = self._weights.spend(request.remote or "", weight)
+            except VenueError as error:
+                refusal = error  # a refused request costs weight too
+            used = self._weights.spend(request.remote or "", weight)
             took_ms = (time.perf_counter_ns() - began_ns) // 1_000_000
             headers = {"X-MBX-USED-WEIGHT-1M": str(used), "X-RESPONSE-TIME": f"{took_ms}ms"}
+            if refusal is not None:
+                refusal.headers |= headers
+                raise refusal
             return web.Response(body=orjson.dumps(body), content_type="application/json", headers=headers)
 
         return handle
@@ -117,7 +121,10 @@ class Rest:
 
     def depth(self, request: web.Request) -> tuple[int, object]:
         instrument = self._symbol(request)
-        limit = _limit(request, DEPTH_USUAL, DEPTH_LIMITS[-1])
+        limit = _integer(request, "limit")
+        limit = DEPTH_USUAL if limit is None else limit
+        if limit > DEPTH_LIMITS[-1]:
+            raise _invalid("limit")
         if limit not in DEPTH_LIMITS:
             raise VenueError(400, -4021, f"{limit} is not valid depth limit")
         body = depth_body(self._market, instrument, limit)
@@ -170,11 +177,16 @@ def _missing(name: str) -> VenueError:
     return VenueError(400, -1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
 
 
+def _invalid(name: str) -> VenueError:
+    return VenueError(400, -1130, f"Data sent for parameter '{name}' is not valid.")
+
+
 def _integer(request: web.Request, name: str) -> int | None:
     text = request.query.get(name)
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 19):
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 18):
         raise _missing(name)
     return int(text)
 
@@ -184,7 +196,7 @@ def _limit(request: web.Request, usual: int, largest: int) -> int:
     if limit is None:
         return usual
     if not 0 < limit <= largest:
-        raise VenueError(400, -1130, "Data sent for parameter 'limit' is not valid.")
+        raise _invalid("limit")
     return limit
 
 

@@ -22,7 +22,7 @@ from models.error import UsageError
 from utils.clock import RunClock
 
 PUMP_S = 0.002  # how often the market is asked for news: frames leave within 2 ms of their time, at 1 % of a core
-TEND_S = 0.25  # how often pings, ages and buffers are looked at
+TEND_S = 0.25  # how often pings and ages are looked at
 SLICE_FRAMES = 256  # frames sent before other connections and REST get a turn
 FAST_SLICE_NS = 100_000_000  # at full speed: venue time made in one go
 FAST_BUFFER_BYTES = 256 << 10  # at full speed: how much may wait in a socket before the market waits too
@@ -99,6 +99,8 @@ class Emulator:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for connection in list(self.connections):
             connection.close()
+            if connection.behind:
+                connection.cut()  # nobody will wait until it is taken
         await self._stack.aclose()
 
     @property
@@ -152,7 +154,7 @@ class Emulator:
             await asyncio.sleep(PUMP_S / 4)
 
     async def _tend(self) -> None:
-        """Look after the connections: pings, ages, buffers."""
+        """Look after the connections: pings, ages, goodbyes."""
         period_s = min(TEND_S, self._limits.ping_s / 4, self._limits.pong_s / 4, self._limits.lifetime_s / 4)
         while True:
             await asyncio.sleep(period_s)

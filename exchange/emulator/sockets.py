@@ -24,6 +24,7 @@ from exchange.emulator.streams import MARKET, PRIVATE, PUBLIC, STREAMS_MAX, Hub
 
 MESSAGES_PER_S = 10
 MESSAGE_BYTES_MAX = 128 << 10  # 1,024 names of 40 letters are 45 KB
+GOODBYE_S = 5.0  # how long a client may take for what was sent before the close frame
 METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
 
 
@@ -77,7 +78,7 @@ class RequestError(Exception):
 
 class Connection(WSListener):  # type: ignore[misc]
     """One client. ``deliver`` never waits: what the client does not take is buffered by the transport, and
-    ``behind`` tells how much; the server cuts off whoever is too far behind.
+    ``behind`` tells how much; whoever is too far behind is cut off at once, so the memory of a connection is bounded.
     """
 
     def __init__(
@@ -86,7 +87,9 @@ class Connection(WSListener):  # type: ignore[misc]
         super().__init__()
         self.category, self.combined = target.category, target.combined
         self.names: dict[str, None] = {}
-        self.opened_s = self.answered_s = self.pinged_s = time.monotonic()
+        self.opened_s = self.pinged_s = time.monotonic()
+        self._unanswered_s = 0.0  # when the oldest ping without an answer was sent; 0: none
+        self._closed_s = 0.0  # when we closed; 0: open
         self._hub, self._limits, self._connections, self._wake = hub, limits, connections, wake
         self._wanted = target.names
         self._transport: WSTransport | None = None
@@ -108,11 +111,12 @@ class Connection(WSListener):  # type: ignore[misc]
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
+        if self._closed_s:
+            return
         if kind == WSMsgType.PONG:
-            self.answered_s = time.monotonic()
-        elif kind == WSMsgType.CLOSE:
-            transport.send_close(frame.get_close_code(), frame.get_close_message())
-            transport.disconnect()
+            self._unanswered_s = 0.0
+        elif kind == WSMsgType.CLOSE:  # its code comes back; a close frame may have none
+            self.close(frame.get_close_code() or WSCloseCode.OK, frame.get_close_message() or b"")
         elif kind in (WSMsgType.TEXT, WSMsgType.CONTINUATION, WSMsgType.BINARY):
             self._partial += frame.get_payload_as_bytes()
             if len(self._partial) > MESSAGE_BYTES_MAX:
@@ -202,9 +206,11 @@ class Connection(WSListener):  # type: ignore[misc]
         return None
 
     def deliver(self, payload: bytes) -> None:
-        """Send one text frame."""
-        if self._transport is not None:
+        """Send one text frame; the last one when the client is too far behind."""
+        if self._transport is not None and not self._closed_s:
             self._transport.send(WSMsgType.TEXT, payload)
+            if self.behind > self._limits.buffer_bytes:
+                self.cut()
 
     @property
     def behind(self) -> int:
@@ -212,28 +218,31 @@ class Connection(WSListener):  # type: ignore[misc]
         return 0 if self._transport is None else self._transport.underlying_transport.get_write_buffer_size()
 
     def tend(self, now_s: float, event_ms: int) -> None:
-        """Ping, and close what is silent, too old or too far behind. ``event_ms`` is the ping's payload."""
+        """Ping, and close what is silent or too old. ``event_ms`` is the ping's payload."""
         limits = self._limits
-        if self.behind > limits.buffer_bytes:
-            self.cut()
+        if self._closed_s:
+            if now_s - self._closed_s >= GOODBYE_S:
+                self.cut()
         elif now_s - self.opened_s >= limits.lifetime_s:
             self.close(WSCloseCode.OK, b"lifetime")
-        elif self.pinged_s > self.answered_s and now_s - self.pinged_s >= limits.pong_s:
+        elif self._unanswered_s and now_s - self._unanswered_s >= limits.pong_s:
             self.close(WSCloseCode.POLICY_VIOLATION, b"Pong timeout")
-        elif now_s - max(self.pinged_s, self.opened_s) >= limits.ping_s and self._transport is not None:
-            if self.answered_s >= self.pinged_s:
-                self.pinged_s = now_s
+        elif now_s - self.pinged_s >= limits.ping_s and self._transport is not None:
+            self.pinged_s = now_s
+            self._unanswered_s = self._unanswered_s or now_s
             self._transport.send_ping(str(event_ms).encode())
 
     def close(self, code: WSCloseCode = WSCloseCode.OK, reason: bytes = b"") -> None:
-        """Say goodbye and close."""
-        if self._transport is not None:
+        """Say goodbye and close; nothing is sent after the close frame."""
+        if self._transport is not None and not self._closed_s:
+            self._closed_s = time.monotonic()
             self._transport.send_close(code, reason)
             self._transport.disconnect()
 
     def cut(self) -> None:
         """Close without a word: no close frame, what is buffered is lost."""
         if self._transport is not None:
+            self._closed_s = self._closed_s or time.monotonic()
             self._transport.disconnect(graceful=False)
 
 

@@ -118,7 +118,7 @@ class Hub:
         if derived:
             for name, made in derived:
                 for event in made.feed(venue_ns, stream, payload):
-                    _send(self._readers[name], name, event)
+                    _send(self._readers.get(name, ()), name, event)
 
 
 def _send(readers: Iterable[Reader], stream: str, payload: bytes) -> None:

@@ -29,12 +29,14 @@ Record = tuple[int, int, int, bytes]
 SCANNED = 20_000  # records looked at beforehand to learn the streams: about a minute of a busy recording
 JOINED_NS = 100_000_000  # an aggregate is given out at the latest this long after its trade, as the venue does
 PAUSE_NS = 1_000_000_000  # between two passes of a looped tape
+GAP_IDS = 1_000  # update ids left out between two passes, so that no diff seems to follow the last one
 FUNDING_MS = 8 * 3_600_000
 _NAMES = {"depthUpdate": "depth@100ms", "bookTicker": "bookTicker", "aggTrade": "aggTrade", "trade": "trade"}
 _NAMES |= {"markPriceUpdate": "markPrice@1s", "forceOrder": "forceOrder"}
 _TIMES = re.compile(rb'"([ET])":(\d+)')
 _UPDATE_IDS = re.compile(rb'"(u|U|pu)":(\d+)')
-_TRADE_IDS = re.compile(rb'"([tafl])":(\d+)')
+_TRADE_IDS = re.compile(rb'"([tfl])":(\d+)')
+_AGGREGATE_IDS = re.compile(rb'"(a)":(\d+)')
 
 
 def split(payload: bytes) -> tuple[str, bytes]:
@@ -48,11 +50,12 @@ def split(payload: bytes) -> tuple[str, bytes]:
         return "", payload
     if "stream" in event and isinstance(event.get("data"), dict):
         return str(event["stream"]), orjson.dumps(event["data"])
-    kind, symbol = event.get("e"), event.get("s") or (event.get("o") or {}).get("s")
-    if kind == "kline":
-        return f"{str(symbol).lower()}@kline_{event['k']['i']}", payload
+    kind, order, candle = str(event.get("e")), event.get("o"), event.get("k")
+    symbol = event.get("s") or (order.get("s") if isinstance(order, dict) else None)
+    if kind == "kline" and symbol and isinstance(candle, dict):
+        return f"{str(symbol).lower()}@kline_{candle.get('i')}", payload
     if kind in _NAMES and symbol:
-        return f"{str(symbol).lower()}@{_NAMES[str(kind)]}", payload
+        return f"{str(symbol).lower()}@{_NAMES[kind]}", payload
     return "", payload
 
 
@@ -62,6 +65,21 @@ def _parsed(payload: bytes) -> dict[str, Any] | None:
     except orjson.JSONDecodeError:
         return None
     return event if isinstance(event, dict) else None
+
+
+class _Span:
+    """The smallest and largest number of a kind seen in the first pass."""
+
+    def __init__(self) -> None:
+        self.low = self.high = 0
+
+    def note(self, number: int) -> None:
+        self.low = min(self.low or number, number)
+        self.high = max(self.high, number)
+
+    @property
+    def length(self) -> int:
+        return self.high - self.low + 1 if self.low else 0
 
 
 class _Reel:
@@ -76,13 +94,14 @@ class _Reel:
         self.open: list[Any] | None = None  # the aggregate being joined: price, lots, first, last, T, maker
         self.open_ns = 0
         self.number = 0
+        self.trades, self.aggregates = _Span(), _Span()
 
 
 class Tape:
     """Plays ``source()`` (records in receive order; called once a pass). See ``market.Market``.
 
-    ``loop`` starts again after the end with times and ids shifted forward (the book breaks there, as after a gap);
-    otherwise the market ends. Raises DataError when the recording has no frame of a known instrument.
+    ``loop`` starts again after the end with times and ids shifted forward: trades stay consecutive, the book breaks as
+    after a gap. Otherwise the market ends. Raises DataError when the recording has no frame of a known instrument.
     """
 
     recorded = True
@@ -109,8 +128,8 @@ class Tape:
         self.ended = False
         self._pass = 0
         self._first_ns = self._now_ns
-        self._shift = (0, 0, 0)  # ns, update ids, trade ids
-        self._span = [0, 0, 0, 0]  # smallest and largest update id, smallest and largest trade id of the pass
+        self._shift = (0, 0)  # ns, update ids; trade ids shift by each symbol's own span
+        self._updates = _Span()
         self._records = iter(source())
         self._next: Record | None = next(self._records, None)
 
@@ -144,15 +163,10 @@ class Tape:
         if not self._loop:
             self.ended = True
             return
-        low_u, high_u, low_t, high_t = self._span
         self._pass += 1
         length_ns = self._now_ns - self._shift[0] - self._first_ns + PAUSE_NS
         length_ns += -length_ns % 1_000_000  # whole milliseconds: the payloads' times have no finer ones
-        self._shift = (
-            self._pass * length_ns,
-            self._pass * (high_u - low_u + 1_000),
-            self._pass * (high_t - low_t + 1),
-        )
+        self._shift = (self._pass * length_ns, self._pass * (self._updates.length + GAP_IDS))
         for reel in self._reels.values():
             reel.book = Book(reel.instrument)
         self._records = iter(self._source())
@@ -166,7 +180,7 @@ class Tape:
         if self._pass and "@kline" in stream:
             return  # their fields share letters with trades; whoever wants them gets derived ones
         if self._pass:
-            event = self._shifted(event)
+            event = self._shifted(event, self._reels[symbol])
         reel = self._reels[symbol]
         fields = _parsed(event)
         aggregate: Frame | None = None
@@ -183,18 +197,20 @@ class Tape:
         kind = fields.get("e") or stream.partition("@")[2]
         if kind == "depthUpdate":
             reel.book.diff(fields)
-            self._note(0, fields["u"])
+            self._note(self._updates, fields["u"])
         elif kind == "aggTrade":
             instrument = reel.instrument
             price, lots = instrument.ticks(fields["p"]), instrument.lots(fields["q"])
             reel.history.trade((fields["a"], price, lots, fields["f"], fields["l"], fields["T"], fields["m"]))
-            self._note(2, fields["l"])
+            self._note(reel.aggregates, fields["a"])
+            self._note(reel.trades, fields["f"])
+            self._note(reel.trades, fields["l"])
         elif kind == "trade":
-            self._note(2, fields["t"])
+            self._note(reel.trades, fields["t"])
             if stream.partition("@")[0] in self._single:
                 return self._join(reel, fields, received_ns)
         elif kind == "bookTicker":
-            self._note(0, fields["u"])
+            self._note(self._updates, fields["u"])
         elif kind == "markPriceUpdate":
             reel.mark = fields
         return None
@@ -236,23 +252,25 @@ class Tape:
         if body is None or "lastUpdateId" not in body:
             return
         body["lastUpdateId"] += self._shift[1]
+        for field in ("E", "T"):
+            if field in body:
+                body[field] += self._shift[0] // 1_000_000
         self._reels[symbol].book.snapshot(body)
 
-    def _note(self, at: int, number: int) -> None:
-        """Widen the span of ids seen in the first pass."""
+    def _note(self, span: _Span, number: int) -> None:
         if self._pass == 0:
-            span = self._span
-            span[at] = min(span[at] or number, number)
-            span[at + 1] = max(span[at + 1], number)
+            span.note(number)
 
-    def _shifted(self, event: bytes) -> bytes:
+    def _shifted(self, event: bytes, reel: _Reel) -> bytes:
         """An event of a later pass: its times and ids moved forward by what the passes before it took."""
-        ns, update_ids, trade_ids = self._shift
+        ns, update_ids = self._shift
+        trades, aggregates = self._pass * reel.trades.length, self._pass * reel.aggregates.length
         event = _TIMES.sub(lambda found: b'"%b":%d' % (found[1], int(found[2]) + ns // 1_000_000), event)
         event = _UPDATE_IDS.sub(lambda found: b'"%b":%d' % (found[1], int(found[2]) + update_ids), event)
         if b'"e":"markPriceUpdate"' in event or b'"e":"forceOrder"' in event:
             return event
-        return _TRADE_IDS.sub(lambda found: b'"%b":%d' % (found[1], int(found[2]) + trade_ids), event)
+        event = _AGGREGATE_IDS.sub(lambda found: b'"%b":%d' % (found[1], int(found[2]) + aggregates), event)
+        return _TRADE_IDS.sub(lambda found: b'"%b":%d' % (found[1], int(found[2]) + trades), event)
 
     def depth(self, symbol: str, limit: int) -> tuple[int, int, int, Levels, Levels] | None:
         """Last update id, E, T, bids, asks; None before the recording's snapshot and after a gap."""

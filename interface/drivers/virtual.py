@@ -45,7 +45,12 @@ class VirtualClock:
 
 
 def drive(
-    parts: Course, source: Source, duration_ns: int, progress: Callable[[int], None] | None = None, *, prime: bool = True
+    parts: Course,
+    source: Source,
+    duration_ns: int,
+    progress: Callable[[int], None] | None = None,
+    *,
+    prime: bool = True,
 ) -> int:
     """Run ``source`` for ``duration_ns`` of venue time, then close what is open. Returns the time of the end."""
     clock = VirtualClock()
@@ -89,6 +94,8 @@ def _answer(parts: Course, source: Source, clock: VirtualClock, asked: dict[int,
     if not wanted:
         asked.clear()
         return
+    for instrument in asked.keys() - wanted:
+        del asked[instrument]
     for instrument in sorted(wanted):
         if instrument not in asked:
             asked[instrument] = received_ns + ANSWER_NS

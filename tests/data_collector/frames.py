@@ -37,7 +37,8 @@ def wrapped(message: Any, stream: str = "btcusdt@any") -> bytes:
 def depth(first: int, last: int, previous: int, bids: Pairs | None = None, asks: Pairs | None = None) -> dict[str, Any]:
     return {
         "e": "depthUpdate", "E": E_MS, "T": E_MS - 2, "s": "BTCUSDT", "ps": "BTCUSDT", "U": first, "u": last,
-        "pu": previous, "b": [["76914.90", "6.101"]] if bids is None else bids, "a": [] if asks is None else asks, "st": 1,
+        "pu": previous, "b": [["76914.90", "6.101"]] if bids is None else bids, "a": [] if asks is None else asks,
+        "st": 1,
     }  # fmt: skip
 
 
@@ -79,13 +80,8 @@ def snapshot(last: int, bids: Pairs | None = None, asks: Pairs | None = None) ->
 
 def spot_quote(last: int) -> dict[str, Any]:
     return {
-        "u": last,
-        "s": "BTCUSDT",
-        "b": "76914.90000000",
-        "B": "4.21800000",
-        "a": "76915.00000000",
-        "A": "6.12800000",
-    }
+        "u": last, "s": "BTCUSDT", "b": "76914.90000000", "B": "4.21800000", "a": "76915.00000000", "A": "6.12800000",
+    }  # fmt: skip
 
 
 def spot_depth(first: int, last: int) -> dict[str, Any]:

@@ -11,6 +11,12 @@ from data_collector.layout import AGGREGATE, DEPTH, MARK, QUOTE_EVENT, TRADE
 from models.instrument import Instrument
 from models.rows import UNKNOWN_NS, Flag, Kind
 
+EVENTS = {
+    "aggTrade": AGGREGATE, "trade": TRADE, "depthUpdate": DEPTH, "bookTicker": QUOTE_EVENT, "markPriceUpdate": MARK,
+}  # fmt: skip
+KINDS = {
+    AGGREGATE: Kind.TRADE, TRADE: Kind.TRADE, DEPTH: Kind.DEPTH, QUOTE_EVENT: Kind.QUOTE, MARK: Kind.MARK,
+}  # fmt: skip
 Row = list[int]
 """kind, flags, side, instrument key, occurred, received, price, quantity, sequence, extra, frame."""
 
@@ -30,9 +36,7 @@ def decode(
 
 def _event(message: dict[str, Any], received_ns: int, frame: int, instruments: Sequence[Instrument]) -> Any:
     one = next(instrument for instrument in instruments if instrument.symbol == message["s"])
-    event = {"aggTrade": AGGREGATE, "trade": TRADE, "depthUpdate": DEPTH, "bookTicker": QUOTE_EVENT, "markPriceUpdate": MARK}[
-        message.get("e", "bookTicker")
-    ]
+    event = EVENTS[message.get("e", "bookTicker")]
     if message.get("st", 1) != 1:
         return None
     event_ns = message["E"] * 1_000_000 if "E" in message else UNKNOWN_NS
@@ -40,7 +44,7 @@ def _event(message: dict[str, Any], received_ns: int, frame: int, instruments: S
     first, last, previous = -1, -1, -1
     levels: list[tuple[int, int, int]] = []  # side, price, quantity
     extra = 0
-    kind = {AGGREGATE: Kind.TRADE, TRADE: Kind.TRADE, DEPTH: Kind.DEPTH, QUOTE_EVENT: Kind.QUOTE, MARK: Kind.MARK}[event]
+    kind = KINDS[event]
     if event in (AGGREGATE, TRADE):
         last = message["a" if event == AGGREGATE else "t"]
         if event == TRADE and message.get("X", "MARKET") != "MARKET":

@@ -1,0 +1,1 @@
+"""Tests of the names every room speaks in."""
