@@ -68,8 +68,8 @@ class ScalperParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     imbalance_entry: Annotated[float, Meta(gt=0, le=1)] = 0.60
     momentum_s: Annotated[int, Meta(ge=1, le=600)] = 10
     momentum_z: Positive = 2.0
-    momentum_history_min: Annotated[int, Meta(ge=1, le=240)] = 30
-    momentum_ready_min: Annotated[int, Meta(ge=1, le=240)] = 2
+    momentum_history_min: Annotated[int, Meta(ge=1, le=30)] = 30
+    momentum_ready_min: Annotated[int, Meta(ge=1, le=30)] = 2
     fade_bars: Annotated[int, Meta(ge=1, le=100)] = 3
     fade_multiple: Annotated[float, Meta(ge=0)] = 0.8
     hold_min_s: Annotated[int, Meta(ge=0, le=86_400)] = 15

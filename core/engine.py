@@ -24,7 +24,7 @@ from core.risk.mode import Cause, Mode
 from core.strategies.scalper import Scalper
 from core.strategies.strategy import Decline, Strategy, View
 from core.trader import EXIT_RETRY_NS, Trader
-from models.action import Action, Cancel, Note, Resync, Submit
+from models.action import EDGE, Action, Cancel, Note, Resync, Submit
 from models.control import Decision, Operating, Reason
 from models.event import (
     BookInvalid,
@@ -110,6 +110,8 @@ class Engine:
             before = trader.machine.violated(view.get("violated"), event.at_ns)
             if before is not None:
                 self._decided(trader, before, view)
+        if event.bits & Bits.EDGE:
+            self._actions.append(Resync(event.at_ns, trader.index, EDGE))
         if event.bits & (Bits.BAR | Bits.EXIT | Bits.ENTRY | Bits.ASK):
             self._ask(trader, view, event.bits)
 

@@ -20,6 +20,7 @@ import numpy as np
 
 FRAMES_MAX = 2048  # buffered diffs: 73 s of the fastest stream (28 a second), more than any snapshot takes
 ROWS_MAX = 98_304  # of all buffered diffs, 6 MB; what is behind the newest of them is older than any later snapshot
+RENEWAL_FRAMES_MAX = 100  # 10 s at 100 ms: an answer that takes longer is given up, the engine asks again
 SPOT = -1  # ``previous`` of a frame without ``pu``
 
 # The state block shared with ``data_collector.continuity``: int64 words of one instrument.
@@ -27,11 +28,15 @@ SYNCED, LAST = 0, 1
 
 
 class Phase(enum.IntEnum):
-    """WAITING: no snapshot. JOINING: snapshot taken, no diff has joined it yet. CHAINED: in sequence."""
+    """WAITING: no snapshot. JOINING: snapshot taken, no diff has joined it yet. CHAINED: in sequence.
+
+    RENEWING: in sequence, and keeping what comes for a new snapshot that was asked for without losing the book.
+    """
 
     WAITING = 0
     CHAINED = 1
     JOINING = 2
+    RENEWING = 3
 
 
 class Verdict(enum.Enum):
@@ -112,6 +117,10 @@ class BookSync:
             return Verdict.DUPLICATE if diff.last == last else Verdict.STALE
         elif diff.follows(last):
             self._words[LAST] = diff.last
+            if self.phase is Phase.RENEWING:
+                self._keep(diff)
+                if len(self._buffer) >= RENEWAL_FRAMES_MAX:
+                    self._end_renewal()
             return Verdict.APPLY
         self.invalidate("GAP")
         self._keep(diff)
@@ -122,11 +131,12 @@ class BookSync:
 
         None means older than the buffer (or than the book): what is held stays, and another one is needed.
         """
-        if self.phase is not Phase.WAITING and last < self.last:
+        renewing = self.phase is Phase.RENEWING
+        if self.phase in (Phase.CHAINED, Phase.JOINING) and last < self.last:
             self.needed = "SNAPSHOT_OLD"
             return None
         waiting = [one for one in self._buffer if not one.precedes(last)]
-        if waiting and not waiting[0].joins(last):
+        if (waiting and not waiting[0].joins(last)) or (renewing and last < self.last and not waiting):
             self.needed = "SNAPSHOT_OLD"
             return None
         self._buffer.clear()
@@ -134,6 +144,22 @@ class BookSync:
         self.needed = ""
         self._words[:2] = (Phase.CHAINED, waiting[-1].last) if waiting else (Phase.JOINING, last)
         return waiting
+
+    def renew(self) -> bool:
+        """Begin to keep diffs for a snapshot that will renew the range; False when the book is not in sequence."""
+        if self.phase is not Phase.CHAINED:
+            return False
+        self._words[SYNCED] = Phase.RENEWING
+        self._buffer.clear()
+        self._rows = 0
+        return True
+
+    def _end_renewal(self) -> None:
+        """No snapshot came in time: the book goes on as it is."""
+        self._words[SYNCED] = Phase.CHAINED
+        self._buffer.clear()
+        self._rows = 0
+        self.needed = ""
 
     def invalidate(self, reason: str) -> None:
         """The book cannot be trusted: forget the chain and ask for a snapshot. Buffering starts with the next diff."""
@@ -155,5 +181,6 @@ class BookSync:
         self._rows += len(diff.rows)
         while len(self._buffer) > self._frames_max or self._rows > self._rows_max:
             self._rows -= len(self._buffer.popleft().rows)
-        self.needed = self.needed or "START"
+        if self.phase is Phase.WAITING:
+            self.needed = self.needed or "START"
         return Verdict.BUFFERED

@@ -14,6 +14,7 @@ import numpy as np
 from core.kernels.kernel import address_of
 from data_collector.continuity import DIRECT, hear_through
 from data_collector.hearing import Hearing
+from models.action import EDGE
 from models.event import Event
 from models.recording import RecordKind
 from models.rows import FAR_NS
@@ -103,8 +104,11 @@ class Ear:
         return True
 
     def resync(self, instrument: int, reason: str, at_ns: int) -> None:
-        """The engine found the book impossible: ask for a new one."""
-        self.hearing.invalidate(instrument, reason, at_ns)
+        """The engine wants a new book: this one is impossible, or near the edge of what it proved."""
+        if reason == EDGE:
+            self.hearing.renew(instrument)
+        else:
+            self.hearing.invalidate(instrument, reason, at_ns)
 
     def _tell(self) -> None:
         while self.hearing.invalidated:

@@ -22,6 +22,7 @@ from data_collector.past_trades import PastTrades
 from data_collector.quarantine import Quarantine, Quarantined, Reason, counted_as
 from data_collector.streaks import Streaks
 from data_collector.twin import ANSWER_BYTES_MAX, KLINES_ANSWER, NAMES, SNAPSHOT, TRADES_ANSWER, Decoded, Twin
+from models.action import EDGE
 from models.error import DataError
 from models.event import BookInvalid
 from models.instrument import Instrument
@@ -302,6 +303,11 @@ class Hearing:
         self._syncs[instrument].invalidate(reason)
         self.snapshot_wanted[instrument] = reason
         self._lost(instrument, reason, received_ns)
+
+    def renew(self, instrument: int) -> None:
+        """The proven range of a good book is to be renewed: a snapshot is wanted, the book stays valid meanwhile."""
+        if self._syncs[instrument].renew():
+            self.snapshot_wanted[instrument] = EDGE
 
     def _lost(self, index: int, reason: str, received_ns: int) -> None:
         self._invalid += 1

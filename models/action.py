@@ -24,8 +24,12 @@ class Query(msgspec.Struct, frozen=True, tag="query"):
     client_id: str
 
 
+EDGE = "EDGE"
+"""Reason of a ``Resync`` that leaves the book valid: only its proven range is to be renewed."""
+
+
 class Resync(msgspec.Struct, frozen=True, tag="resync"):
-    """The book of an instrument is impossible (crossed): somebody who hears the market must fetch a new one."""
+    """Somebody who hears the market must fetch a new book: this one is impossible (crossed), or near its ``EDGE``."""
 
     at_ns: int
     instrument: int

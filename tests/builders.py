@@ -42,7 +42,12 @@ class Frames:
         return array
 
     def frame(
-        self, kind: int, received_ns: int, lines: Iterable[tuple[int, int, int, int, int, int]], instrument: int, flags: int
+        self,
+        kind: int,
+        received_ns: int,
+        lines: Iterable[tuple[int, int, int, int, int, int]],
+        instrument: int,
+        flags: int,
     ) -> Frames:
         """One frame; each line is ``(side, price, quantity, sequence, extra, occurred_ns)``."""
         body = list(lines)
@@ -69,9 +74,7 @@ class Frames:
         self.update_id = self.update_id + 1 if update_id is None else update_id
         occurred = received_ns if occurred_ns is None else occurred_ns
         lines = list(levels) or [(0, 0, NO_LEVEL)]
-        return self.frame(
-            kind, received_ns, [(*line, self.update_id, 0, occurred) for line in lines], instrument, 0
-        )
+        return self.frame(kind, received_ns, [(*line, self.update_id, 0, occurred) for line in lines], instrument, 0)
 
     def snapshot(self, received_ns: int, levels: Iterable[Level] = (), **options: Any) -> Frames:
         """A full book; the first row empties the one before."""
@@ -114,7 +117,9 @@ class Frames:
         occurred = received_ns if occurred_ns is None else occurred_ns
         return self.trades(received_ns, [(side, price, lots, occurred)], flags=flags, instrument=instrument)
 
-    def mark(self, received_ns: int, mark_e8: int, index_e8: int = 0, funding_e8: int = 0, instrument: int = 0) -> Frames:
+    def mark(
+        self, received_ns: int, mark_e8: int, index_e8: int = 0, funding_e8: int = 0, instrument: int = 0
+    ) -> Frames:
         """Mark price, index price and funding rate."""
         line = (0, mark_e8, index_e8, 1_700_000_028_800, funding_e8, received_ns)
         return self.frame(Kind.MARK, received_ns, [line], instrument, 0)
@@ -137,7 +142,8 @@ PARAMETERS = {
     "volume_num": 3, "volume_den": 1, "baseline_bars": 4, "fade_num": 4, "fade_den": 5, "fade_bars": 2,
     "hold_min_ns": 3 * SECOND, "imbalance_levels": 3, "imbalance_window_ns": 250 * MS,
     "imbalance_entry_ppm": 600_000, "reversal_ppm": 400_000, "reversal_hold_ns": SECOND,
-    "momentum_window_ns": 2 * SECOND, "momentum_samples_min": 5, "signal_quiet_ns": 2 * SECOND,
+    "momentum_window_ns": 2 * SECOND, "momentum_samples_min": 5, "momentum_history": 1_800,
+    "signal_quiet_ns": 2 * SECOND,
     "momentum_threshold_num": 2, "momentum_threshold_den": 1,
     "stale_ns": 2 * SECOND, "spread_limit_num": 0, "spread_limit_den": 1, "depth_limit_lots": 0, "depth_bps": 50,
     "cascade_count": 0, "cascade_window_ns": 10 * SECOND, "imbalance_limit_ppm": 0, "ask_every_frame": 0,
@@ -148,7 +154,9 @@ PARAMETERS = {
 class Memory:
     """The records of one engine, ready for its first row; ``parameters`` override ``PARAMETERS``."""
 
-    def __init__(self, instruments: int = 1, bars: Iterable[int] = (SECOND, 5 * SECOND), wake: int = 0, **parameters: int):
+    def __init__(
+        self, instruments: int = 1, bars: Iterable[int] = (SECOND, 5 * SECOND), wake: int = 0, **parameters: int
+    ):
         self.markets = np.zeros(instruments, dtype=MARKET)
         self.engine = np.zeros(1, dtype=ENGINE)
         for name, value in (PARAMETERS | parameters).items():
@@ -227,9 +235,7 @@ def _levels(chance: random.Random, mid: int, count: int) -> list[Level]:
     return bids + [(ASK, mid + 1 + step, chance.randrange(1, 9)) for step in range(count)]
 
 
-def _random_frame(
-    chance: random.Random, out: Frames, now: int, instrument: int, mids: list[int], wild: bool
-) -> None:
+def _random_frame(chance: random.Random, out: Frames, now: int, instrument: int, mids: list[int], wild: bool) -> None:
     mid = mids[instrument]
     draw = chance.random()
     lag = chance.randrange(20 * MS)
@@ -240,7 +246,9 @@ def _random_frame(
         levels = [(BID, mid + 1 + step, 0) for step in range(4)] + [(ASK, mid - 1 - step, 0) for step in range(4)]
         heavy = chance.choice((1, 1, 6))
         levels += [(BID, mid - 1 - chance.randrange(6), heavy * chance.randrange(0, 9)) for _ in range(4)]
-        levels += [(ASK, mid + 1 + chance.randrange(6), chance.choice((1, 6)) * chance.randrange(0, 9)) for _ in range(4)]
+        levels += [
+            (ASK, mid + 1 + chance.randrange(6), chance.choice((1, 6)) * chance.randrange(0, 9)) for _ in range(4)
+        ]
         chance.shuffle(levels)
         out.depth(now, levels, occurred_ns=now - lag, instrument=instrument)
     elif draw < 0.45:

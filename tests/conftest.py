@@ -9,7 +9,9 @@ import pytest
 from interface.commands.dispatch import compile_cache
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-compile_cache(REPOSITORY / "data")  # before numba is imported: a cache beside the sources would outlive an edited kernel
+compile_cache(
+    REPOSITORY / "data"
+)  # before numba is imported: a cache beside the sources would outlive an edited kernel
 
 
 @pytest.fixture(scope="session")

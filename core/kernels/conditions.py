@@ -12,9 +12,11 @@ from math import sqrt
 from core.kernels.book import NO_ASK, NO_BID, book_depth
 from core.kernels.kernel import kernel
 from core.kernels.price_windows import momentum_now
-from core.kernels.state import BAR_RING, LIQUIDATION_RING, RETURN_MAX, RETURN_RING, Condition, Exit
+from core.kernels.state import BAR_RING, LIQUIDATION_RING, RETURN_MAX, SECOND_ROWS, Condition, Exit
 
-_WAKE_TRUST, _WAKE_EXIT, _WAKE_ENTRY = 2, 8, 16
+_WAKE_TRUST, _WAKE_EXIT, _WAKE_ENTRY, _WAKE_EDGE = 2, 8, 16, 64
+EDGE_SHARE = 8  # a touch within an eighth of the proven range of its end wants a new snapshot (F11)
+EDGE_QUIET_NS = 15_000_000_000  # at most four a minute and symbol: below the snapshot budget of six (F12)
 _BOOK, _STALE, _CROSSED, _SPREAD, _DEPTH, _CASCADE, _IMBALANCE, _RANGE = (
     Condition.BOOK,
     Condition.STALE,
@@ -37,8 +39,8 @@ def conditions_second(market, now_ns):
     value, known = momentum_now(market, now_ns)
     if known:
         value = min(max(value, -RETURN_MAX), RETURN_MAX)
-        slot = market.return_count % RETURN_RING
-        if market.return_count >= RETURN_RING:
+        slot = market.return_count % market.momentum_history
+        if market.return_count >= market.momentum_history:
             old = market.return_ring[slot]
             market.return_sum -= old
             market.return_square -= old * old
@@ -46,7 +48,7 @@ def conditions_second(market, now_ns):
         market.return_sum += value
         market.return_square += value * value
         market.return_count += 1
-        count = min(market.return_count, RETURN_RING)
+        count = min(market.return_count, market.momentum_history)
         if count >= market.momentum_samples_min and count > 1:
             spread = count * market.return_square - market.return_sum * market.return_sum
             sigma = sqrt(spread / (count * (count - 1)))
@@ -67,6 +69,42 @@ def conditions_second(market, now_ns):
         high = (market.mid2 * 10_000 + reach) // 20_000
         bid_lots, ask_lots, _ = book_depth(book, low, high)
         market.depth_lots = min(bid_lots, ask_lots)
+    _second_row(market, now_ns, value)
+
+
+@kernel
+def _second_row(market, now_ns, momentum):
+    """One row of the hot store's seconds, in both of its places."""
+    book = market.book
+    first = market.second_count % SECOND_ROWS
+    for place in (first, first + SECOND_ROWS):
+        market.seconds[0, place] = now_ns
+        market.seconds[1, place] = market.mid2
+        market.seconds[2, place] = book.best_bid
+        market.seconds[3, place] = book.best_ask
+        market.seconds[4, place] = market.bid_lots
+        market.seconds[5, place] = market.ask_lots
+        market.seconds[6, place] = market.bought_lots
+        market.seconds[7, place] = market.sold_lots
+        market.seconds[8, place] = market.flow_lots
+        market.seconds[9, place] = market.depth_lots
+        market.seconds[10, place] = market.bars[0].running.lots
+        market.seconds[11, place] = momentum
+        market.seconds[12, place] = market.momentum_sigma
+    market.second_count += 1
+
+
+@kernel
+def conditions_edge(market, now_ns):
+    """Wake when the touch nears the end of the proven range, so that it is renewed before it is left (F11)."""
+    book = market.book
+    margin = (book.known_high - book.known_low) // EDGE_SHARE
+    if book.best_bid >= book.known_low + margin and book.best_ask <= book.known_high - margin:
+        return 0
+    if now_ns < market.edge_quiet_until_ns:
+        return 0
+    market.edge_quiet_until_ns = now_ns + EDGE_QUIET_NS
+    return _WAKE_EDGE
 
 
 @kernel

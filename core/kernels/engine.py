@@ -13,6 +13,7 @@ from numba import carray
 from core.kernels.bar_windows import bars_depth, bars_trade
 from core.kernels.book import NO_ASK, NO_BID, book_follow_touch, book_rows, book_top
 from core.kernels.conditions import (
+    conditions_edge,
     conditions_entry,
     conditions_exit,
     conditions_fresh,
@@ -21,14 +22,13 @@ from core.kernels.conditions import (
 )
 from core.kernels.kernel import kernel, rows_at
 from core.kernels.price_windows import imbalance_add, mid_add, second_due
-from core.kernels.state import LIQUIDATION_RING, QUOTE_RING, TAPE_SIZE, pointer_to_engine, pointer_to_market
+from core.kernels.state import LIQUIDATION_RING, QUOTE_RING, TAPE_ROWS, pointer_to_engine, pointer_to_market
 
 _OCCURRED, _RECEIVED, _PRICE, _QUANTITY, _SEQUENCE, _EXTRA, _FRAME = 1, 2, 3, 4, 5, 6, 7
 _FIRST, _LAST, _FILLED, _OFF_MARKET = 1 << 8, 2 << 8, 8 << 8, 16 << 8
 _DEPTH, _SNAPSHOT, _QUOTE, _TRADE, _MARK, _LIQUIDATION, _KLINE, _TICK = 1, 2, 3, 4, 5, 6, 7, 8
 _WAKE_DEADLINE, _WAKE_TRUST, _WAKE_ASK = 1, 2, 32
 _QUOTE_MASK = QUOTE_RING - 1
-_TAPE_MASK = TAPE_SIZE - 1
 _LIQUIDATION_MASK = LIQUIDATION_RING - 1
 
 
@@ -64,6 +64,7 @@ def _after_depth(engine, market, rows, last, snapshot):
     if second_due(market, now):
         conditions_second(market, now)
     bits |= conditions_violated(market, now)
+    bits |= conditions_edge(market, now)
     bits |= conditions_exit(market, now)
     return bits | conditions_entry(market, now)
 
@@ -91,13 +92,25 @@ def _compare_quote(market, book):
 
 @kernel
 def _take_quote(market, rows, i):
-    """Keep one quote row; the ask row, which comes second, completes the quote."""
+    """Keep one quote row; the ask row, which comes second, completes the quote. Both add to the order flow (A.4)."""
+    price = rows[i, _PRICE]
+    lots = rows[i, _QUANTITY]
     if (rows[i, 0] >> 16) & 0xFF == 0:
-        market.quote_bid = rows[i, _PRICE]
-        market.quote_bid_lots = rows[i, _QUANTITY]
+        if market.quotes > 0:
+            if price >= market.quote_bid:
+                market.flow_lots += lots
+            if price <= market.quote_bid:
+                market.flow_lots -= market.quote_bid_lots
+        market.quote_bid = price
+        market.quote_bid_lots = lots
         return
-    market.quote_ask = rows[i, _PRICE]
-    market.quote_ask_lots = rows[i, _QUANTITY]
+    if market.quotes > 0:
+        if price <= market.quote_ask:
+            market.flow_lots -= lots
+        if price >= market.quote_ask:
+            market.flow_lots += market.quote_ask_lots
+    market.quote_ask = price
+    market.quote_ask_lots = lots
     market.quote_id = rows[i, _SEQUENCE]
     market.quote_occurred_ns = rows[i, _OCCURRED]
     market.quote_received_ns = rows[i, _RECEIVED]
@@ -121,12 +134,17 @@ def _take_trade(engine, market, rows, i):
     price = rows[i, _PRICE]
     lots = rows[i, _QUANTITY]
     occurred = rows[i, _OCCURRED]
-    slot = market.tape_count & _TAPE_MASK
-    market.tape[slot, 0] = occurred
-    market.tape[slot, 1] = price
-    market.tape[slot, 2] = lots if side == 0 else -lots
-    market.tape[slot, 3] = rows[i, _SEQUENCE]
+    for place in (market.tape_count % TAPE_ROWS, market.tape_count % TAPE_ROWS + TAPE_ROWS):
+        market.tape[0, place] = rows[i, _RECEIVED]
+        market.tape[1, place] = occurred
+        market.tape[2, place] = price
+        market.tape[3, place] = lots if side == 0 else -lots
+        market.tape[4, place] = rows[i, _SEQUENCE]
     market.tape_count += 1
+    if side == 0:
+        market.bought_lots += lots
+    else:
+        market.sold_lots += lots
     market.trades += 1
     market.last_price = price
     market.last_lots = lots

@@ -12,13 +12,14 @@ import numpy as np
 from core.kernels.book import BOOK
 from core.kernels.kernel import pointer_to
 
-TAPE_SIZE = 1024  # newest trades kept for views
+TAPE_ROWS = 4096  # newest trades of the hot store: 2 minutes of a busy market
+SECOND_ROWS = 2048  # newest seconds of the hot store: 34 minutes
 BAR_SLOTS = 4  # bar intervals of one instrument
 BAR_RING = 256  # closed bars kept of each interval: 21 minutes of 5 s bars, 4 hours of 1 m bars
 IMBALANCE_RING = 256  # depth frames of the imbalance window; 250 ms hold 3 to 25
 MID_RING = 1024  # mids on a 100 ms grid: 102 s of momentum window
 MID_GRID_NS = 100_000_000
-RETURN_RING = 1800  # 30 minutes of momentum samples, one a second
+RETURN_RING = 1800  # at most 30 minutes of momentum samples, one a second
 SECOND_NS = 1_000_000_000
 QUOTE_RING = 64  # quotes waiting for the depth frame with their update id
 LIQUIDATION_RING = 64  # liquidation times of the cascade window
@@ -35,6 +36,7 @@ class Wake:
     EXIT = 8  # an exit condition of an armed position fired
     ENTRY = 16  # the entry conditions met in one direction
     ASK = 32  # the frame a strategy asked for
+    EDGE = 64  # the touch nears the end of what a snapshot proved: a new snapshot is wanted, the book stays valid
 
 
 class Condition:
@@ -67,11 +69,20 @@ class Ready:
     ALL = 7
 
 
+TAPE_COLUMNS = ("received_ns", "occurred_ns", "price", "lots", "id")
+"""Trades; ``lots`` are negative when the aggressor sold."""
+SECOND_COLUMNS = (
+    "at_ns", "mid2", "bid", "ask", "bid_lots", "ask_lots", "bought_lots", "sold_lots", "flow_lots", "depth_lots",
+    "running_lots", "momentum", "momentum_sigma",
+)  # fmt: skip
+"""The state once a second. ``bid_lots`` and ``ask_lots`` are of the top levels; ``bought_lots``, ``sold_lots`` and
+``flow_lots`` (order-flow imbalance, quantitative reference A.4) are sums since the start: a window is a difference."""
+
 _SCALARS = (
     # parameters, written by Python before the first row
     "volume_num", "volume_den", "baseline_bars", "fade_num", "fade_den", "fade_bars", "hold_min_ns",
     "imbalance_levels", "imbalance_window_ns", "imbalance_entry_ppm", "reversal_ppm", "reversal_hold_ns",
-    "momentum_window_ns", "momentum_samples_min", "signal_quiet_ns",
+    "momentum_window_ns", "momentum_samples_min", "momentum_history", "signal_quiet_ns",
     "stale_ns", "spread_limit_num", "spread_limit_den", "depth_limit_lots", "depth_bps", "cascade_count",
     "cascade_window_ns", "imbalance_limit_ppm", "ask_every_frame",
     # touch and trades
@@ -80,14 +91,14 @@ _SCALARS = (
     "quote_bid", "quote_bid_lots", "quote_ask", "quote_ask_lots", "quote_id", "quote_occurred_ns", "quote_received_ns",
     "mark_e8", "index_e8", "funding_e8", "funding_next_ms", "mark_received_ns",
     # counters
-    "depth_frames", "trades", "quotes", "late_trades", "liquidations", "quotes_compared", "quotes_equal", "tape_count",
+    "depth_frames", "trades", "quotes", "late_trades", "liquidations", "quotes_compared", "quotes_equal", "tape_count", "second_count", "bought_lots", "sold_lots", "flow_lots",
     # windows
     "imbalance_head", "imbalance_tail", "mid_slot", "mid_first_slot", "return_count", "return_sum", "return_square",
     "return_slot", "quote_head", "liquidation_head", "liquidation_recent",
     # decisions
     "baseline_lots", "baseline_count", "momentum", "momentum_sigma", "ready", "entry_side", "entry_quiet_until_ns",
     "violated", "depth_lots", "event_lag_ns", "signals",
-    "momentum_threshold_num", "momentum_threshold_den", "momentum_threshold",
+    "momentum_threshold_num", "momentum_threshold_den", "momentum_threshold", "edge_quiet_until_ns",
     # the position as the exit conditions see it, armed by Python
     "position_side", "opened_ns", "entry_baseline_lots", "entry_baseline_count", "stop_tick", "reversal_since_ns",
     "exit_bits", "worst_mid2", "best_mid2", "running_lots",
@@ -116,7 +127,8 @@ MARKET = np.dtype(
     + [
         ("book", BOOK),
         ("bars", BAR_SLOT, (BAR_SLOTS,)),
-        ("tape", "i8", (TAPE_SIZE, 4)),  # occurred_ns, price, lots (negative: aggressor sold), id
+        ("tape", "i8", (len(TAPE_COLUMNS), 2 * TAPE_ROWS)),  # hot store, see storage.hot.ring
+        ("seconds", "i8", (len(SECOND_COLUMNS), 2 * SECOND_ROWS)),
         ("imbalance_ring", "i8", (IMBALANCE_RING, 3)),  # received_ns, bid lots, ask lots
         ("mid_ring", "i8", (MID_RING,)),
         ("return_ring", "i8", (RETURN_RING,)),

@@ -18,7 +18,9 @@ from core.kernels.state import (
     MID_GRID_NS,
     MID_RING,
     RETURN_RING,
+    SECOND_COLUMNS,
     SECOND_NS,
+    TAPE_COLUMNS,
     VIEW,
     VIEW_WORDS,
     Condition,
@@ -26,6 +28,7 @@ from core.kernels.state import (
 from models.error import ConfigurationError
 from models.instrument import E8, Instrument
 from models.rows import FAR_NS
+from storage.hot.ring import Ring
 
 PPM = 1_000_000
 _MILLISECOND_NS = 1_000_000
@@ -67,8 +70,19 @@ class Memory:
             for number in range(len(self.instruments))
         ]
         self._books = [self.markets[number]["book"] for number in range(len(self.instruments))]
+        self._rings = [
+            (
+                self._ring(number, "tape", "tape_count", TAPE_COLUMNS),
+                self._ring(number, "seconds", "second_count", SECOND_COLUMNS),
+            )
+            for number in range(len(self.instruments))
+        ]
         for number, instrument in enumerate(self.instruments):
             _set_parameters(self.markets[number], instrument, params, hypothesis, trust)
+
+    def _ring(self, instrument: int, block: str, count: str, columns: Sequence[str]) -> Ring:
+        total = self._views[instrument][VIEW[count] : VIEW[count] + 1]
+        return Ring.over(dict.fromkeys(columns, int), self.markets[instrument][block], total)
 
     def view(self, instrument: int) -> MarketView:
         """A copy of the scalars of ``instrument``."""
@@ -84,6 +98,14 @@ class Memory:
         """The book record of ``instrument`` (``core.kernels.book.BOOK``), not a copy."""
         book: np.void = self._books[instrument]
         return book
+
+    def tape(self, instrument: int) -> Ring:
+        """The hot store's newest trades (``core.kernels.state.TAPE_COLUMNS``), a view."""
+        return self._rings[instrument][0]
+
+    def seconds(self, instrument: int) -> Ring:
+        """The hot store's newest seconds (``SECOND_COLUMNS``), a view."""
+        return self._rings[instrument][1]
 
     def bars(self, instrument: int, slot: int, count: int) -> np.ndarray:
         """The newest ``count`` closed bars of a slot, oldest first, as a copy of ``BAR`` records."""
@@ -155,6 +177,7 @@ def _set_parameters(
     market["reversal_since_ns"] = -1
     market["momentum_window_ns"] = params.momentum_s * SECOND_NS
     market["momentum_samples_min"] = params.momentum_ready_min * 60
+    market["momentum_history"] = params.momentum_history_min * 60
     market["momentum_threshold_num"], market["momentum_threshold_den"] = ratio(params.momentum_z)
     market["signal_quiet_ns"] = SIGNAL_QUIET_NS
     market["stale_ns"] = trust.stale_ms * _MILLISECOND_NS
@@ -178,7 +201,8 @@ def _check_windows(params: ScalperParams) -> None:
         ("strategy.params.baseline_bars", params.baseline_bars, BAR_RING - 1),
         ("strategy.params.fade_bars", params.fade_bars, BAR_RING - 1),
         ("strategy.params.momentum_s", params.momentum_s, MID_RING * MID_GRID_NS // SECOND_NS - 2),
-        ("strategy.params.momentum_ready_min", params.momentum_ready_min, RETURN_RING // 60),
+        ("strategy.params.momentum_history_min", params.momentum_history_min, RETURN_RING // 60),
+        ("strategy.params.momentum_ready_min", params.momentum_ready_min, params.momentum_history_min),
     )
     wrong = [
         f"{name} = {value} is larger than the window kept, {limit}" for name, value, limit in bounds if value > limit

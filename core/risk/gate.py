@@ -6,6 +6,8 @@ no limit, halt or rate stops them.
 
 from __future__ import annotations
 
+from math import ceil, floor
+
 from config.settings import Execution, Risk, Trust
 from core.kernels.book import NO_ASK, NO_BID
 from core.kernels.probe import collar_walk, depth_top, mid_before, quote_gap
@@ -175,7 +177,7 @@ class Gate:
     def _collar_price(self, q: Question) -> int:
         """The touch moved through by at most the allowed slippage, in whole ticks inside both collars (P08)."""
         reach = int(q.touch * min(self._execution.max_slippage_bps, self._risk.collar_touch_bps) / 10_000)
-        from_mid = (q.bid + q.ask) * self._risk.collar_mid_bps / 20_000
+        mid2 = q.bid + q.ask
         if q.side is Side.BUY:
-            return min(q.touch + reach, int((q.bid + q.ask) / 2 + from_mid))
-        return max(q.touch - reach, -int(from_mid - (q.bid + q.ask) / 2))
+            return min(q.touch + reach, floor(mid2 * (10_000 + self._risk.collar_mid_bps) / 20_000))
+        return max(q.touch - reach, ceil(mid2 * (10_000 - self._risk.collar_mid_bps) / 20_000))

@@ -25,9 +25,7 @@ PRIME_NS = 600 * 1_000_000_000  # ten minutes of past are enough for every windo
 DRAIN_S = 20.0  # inside the 30 s stop budget: how long closing may take
 CLOCK_EVERY_S = 60.0
 SNAPSHOT_RETRY_S = 0.5
-EDGE_SHARE = 8  # a touch within an eighth of the proven range of its edge wants a new snapshot (F11)
-EDGE_EVERY_S = 15.0  # at most four a minute and symbol, below the snapshot budget of six
-LOOK_S = 0.25  # how often edges, gaps and the journal are looked at
+LOOK_S = 0.25  # how often gaps and the journal are looked at
 GAP_TRADES = 1000  # one page; a longer gap is left, counted, and the windows go on from the streams
 
 
@@ -190,34 +188,17 @@ async def _snapshot(parts: Parts, market: Market, instrument: int, symbol: str, 
 
 
 class Caretaker:
-    """What a run needs now and then: a fresh snapshot near the edge, missing trades, a journal that still keeps."""
+    """What a run needs now and then: missing trades, a journal that still keeps."""
 
     def __init__(self, parts: Parts, market: Market, now_ns: Callable[[], int]) -> None:
         self._parts = parts
         self._market = market
         self._now_ns = now_ns
-        self._edge_s: dict[int, float] = {}
         self._told = False
 
     async def look(self) -> None:
-        self._edges()
         self._journal()
         await self._gaps()
-
-    def _edges(self) -> None:
-        """Levels beyond the proven range are unknown: renew the range before the touch reaches its edge (F11)."""
-        now_s = asyncio.get_running_loop().time()
-        for instrument in self._parts.instruments:
-            index = instrument.index
-            book = self._parts.engine.memory.book(index)
-            if not book["valid"] or now_s - self._edge_s.get(index, -EDGE_EVERY_S) < EDGE_EVERY_S:
-                continue
-            low, high = int(book["known_low"]), int(book["known_high"])
-            margin = (high - low) // EDGE_SHARE
-            if int(book["best_bid"]) < low + margin or int(book["best_ask"]) > high - margin:
-                self._edge_s[index] = now_s
-                self._parts.ear.resync(index, "EDGE", self._now_ns())
-                self._parts.ear.pass_on(0)
 
     def _journal(self) -> None:
         """A journal that cannot keep blocks entries; exits go on (F62)."""

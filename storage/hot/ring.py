@@ -38,10 +38,24 @@ class Ring:
         kinds = list(columns.values())
         if not kinds or kinds[0] is not int or any(kind not in (int, float) for kind in kinds):
             raise DataError("a ring needs columns of type int or float, the first one the time, int")
-        self.capacity = capacity
+        self._take(columns, np.zeros((len(kinds), 2 * capacity), dtype=np.int64), np.zeros(1, dtype=np.int64))
+
+    @classmethod
+    def over(cls, columns: Mapping[str, type], block: np.ndarray, cursor: np.ndarray) -> Ring:
+        """A ring in memory that somebody else owns and a kernel fills: ``block`` int64[columns, 2 × capacity], ``cursor``
+        int64[1]. Raises DataError when they do not fit.
+        """
+        if block.dtype != np.int64 or block.shape[0] != len(columns) or block.shape[1] % 2 or cursor.shape != (1,):
+            raise DataError(f"a block of shape {block.shape} is no ring of {len(columns)} columns")
+        ring = cls.__new__(cls)
+        ring._take(columns, block, cursor)
+        return ring
+
+    def _take(self, columns: Mapping[str, type], block: np.ndarray, cursor: np.ndarray) -> None:
+        kinds = list(columns.values())
+        self.capacity = block.shape[1] // 2
         self._names = {name: index for index, name in enumerate(columns)}
-        self._block = np.zeros((len(kinds), 2 * capacity), dtype=np.int64)
-        self._cursor = np.zeros(1, dtype=np.int64)
+        self._block, self._cursor = block, cursor
         # Item access through a memoryview costs 35 ns, through numpy 100 ns.
         self._total: Any = memoryview(self._cursor)  # type: ignore[arg-type]
         typed = [row if kind is int else row.view(np.float64) for row, kind in zip(self._block, kinds, strict=True)]

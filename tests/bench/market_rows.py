@@ -19,7 +19,7 @@ from tests.builders import MS, START_NS, Frames, Memory
 SECOND = 1_000 * MS
 DEFAULTS = {
     "baseline_bars": 20, "fade_bars": 3, "hold_min_ns": 15 * SECOND, "imbalance_levels": 5,
-    "momentum_window_ns": 10 * SECOND, "momentum_samples_min": 120, "signal_quiet_ns": 5 * SECOND,
+    "momentum_window_ns": 10 * SECOND, "momentum_samples_min": 120, "momentum_history": 1_800, "signal_quiet_ns": 5 * SECOND,
     "spread_limit_num": 5, "depth_limit_lots": 1_000, "cascade_count": 20,
 }  # fmt: skip
 

@@ -131,7 +131,7 @@ def test_unknown_keys_are_skipped(name: str, value: object) -> None:
     for shape in FAST_SHAPES:
         items = list(shape.items())
         for place in range(len(items) + 1):
-            taken(packed(dict([*items[:place], (name, value), *items[place:]])))
+            assert taken(packed(dict([*items[:place], (name, value), *items[place:]])))
 
 
 def test_only_whole_frames_are_taken() -> None:

@@ -16,7 +16,7 @@ BOOK_WORDS = (
     "base", "best_bid", "best_ask", "known_low", "known_high", "update_id", "occurred_ns", "received_ns", "valid",
     "outside", "crossed", "moves",
 )  # fmt: skip
-BARS_KEPT, TRADES_KEPT, QUOTES_KEPT, LIQUIDATIONS_KEPT, RETURNS_KEPT = 256, 1_024, 64, 64, 1_800
+BARS_KEPT, TRADES_KEPT, SECONDS_KEPT, QUOTES_KEPT, LIQUIDATIONS_KEPT = 256, 4_096, 2_048, 64, 64
 
 
 def book_of_record(record: Any) -> dict[str, Any]:
@@ -39,6 +39,15 @@ def _newest(ring: Any, count: int, kept: int) -> list[Any]:
     return [ring[number % kept].tolist() for number in range(max(0, count - kept), count)]
 
 
+def _mirrored(block: Any, count: int, kept: int) -> list[tuple[int, ...]]:
+    """The newest rows of a mirrored block (columns × twice the rows), oldest first; both places must agree."""
+    numbers = range(max(0, count - kept), count)
+    first = [tuple(int(value) for value in block[:, number % kept]) for number in numbers]
+    second = [tuple(int(value) for value in block[:, number % kept + kept]) for number in numbers]
+    assert first == second, "the two places of a row differ"
+    return first
+
+
 def slot_of_record(record: Any) -> dict[str, Any]:
     """A compiled bar slot: counts, running bar, closed bars as dicts."""
     names = BAR.names or ()
@@ -58,10 +67,11 @@ def market_of_record(record: Any, slots: int) -> dict[str, Any]:
     view: dict[str, Any] = {name: int(record[name]) for name in SCALARS}
     view["book"] = book_of_record(record["book"])
     view["bars"] = [slot_of_record(record["bars"][number]) for number in range(slots)]
-    view["tape"] = [tuple(entry) for entry in _newest(record["tape"], view["tape_count"], TRADES_KEPT)]
+    view["tape"] = _mirrored(record["tape"], view["tape_count"], TRADES_KEPT)
+    view["seconds"] = _mirrored(record["seconds"], view["second_count"], SECONDS_KEPT)
     view["quotes_kept"] = [tuple(entry) for entry in _newest(record["quote_ring"], view["quote_head"], QUOTES_KEPT)]
     view["liquidation_times"] = _newest(record["liquidation_ring"], view["liquidation_head"], LIQUIDATIONS_KEPT)
-    view["returns"] = _newest(record["return_ring"], view["return_count"], RETURNS_KEPT)
+    view["returns"] = _newest(record["return_ring"], view["return_count"], view["momentum_history"])
     inside = range(view["imbalance_tail"], view["imbalance_head"])
     view["touches"] = [tuple(record["imbalance_ring"][number % IMBALANCE_BOUND].tolist()) for number in inside]
     oldest = max(view["mid_first_slot"], view["mid_slot"] - MID_BOUND + 1)
@@ -76,9 +86,10 @@ def market_of_naive(market: Market) -> dict[str, Any]:
     view["book"] = book_of_naive(market.book)
     view["bars"] = [slot_of_naive(slot) for slot in market.bars]
     view["tape"] = market.tape[-TRADES_KEPT:]
+    view["seconds"] = market.seconds[-SECONDS_KEPT:]
     view["quotes_kept"] = market.quotes_heard[-QUOTES_KEPT:]
     view["liquidation_times"] = market.samples.liquidations[-LIQUIDATIONS_KEPT:]
-    view["returns"] = market.samples.returns[-RETURNS_KEPT:]
+    view["returns"] = market.samples.returns[-market.momentum_history :]
     view["touches"] = market.windows.touches[market.imbalance_tail :]
     mids = market.windows.mids
     grid = range(max(min(mids), market.mid_slot - MID_BOUND + 1), market.mid_slot + 1) if mids else range(0)

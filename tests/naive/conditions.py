@@ -11,9 +11,9 @@ from tests.naive.price_windows import momentum_now
 
 BOOK, STALE, CROSSED, SPREAD, DEPTH, CASCADE, IMBALANCE, RANGE = 1, 2, 4, 8, 16, 32, 64, 128
 FADE, REVERSAL, STOP = 1, 2, 4
-WAKE_TRUST, WAKE_EXIT, WAKE_ENTRY = 2, 8, 16
+WAKE_TRUST, WAKE_EXIT, WAKE_ENTRY, WAKE_EDGE = 2, 8, 16, 64
+EDGE_QUIET_NS = 15_000_000_000
 CLIP = 1_000_000
-SAMPLES = 1_800
 LIQUIDATIONS = 64
 
 
@@ -31,7 +31,7 @@ def conditions_second(market: Any, now_ns: int) -> None:
     if known:
         market.samples.returns.append(max(-CLIP, min(CLIP, value)))
         market.return_count = len(market.samples.returns)
-        newest = market.samples.returns[-SAMPLES:]
+        newest = market.samples.returns[-market.momentum_history :]
         count = len(newest)
         market.return_sum = sum(newest)
         market.return_square = sum(value * value for value in newest)
@@ -48,6 +48,29 @@ def conditions_second(market: Any, now_ns: int) -> None:
         mid, reach = Fraction(market.mid2, 2), Fraction(market.depth_bps, 10_000)
         bids, asks, _ = book_depth(market.book, ceil(mid * (1 - reach)), floor(mid * (1 + reach)))
         market.depth_lots = min(bids, asks)
+    book = market.book
+    market.seconds.append(
+        (now_ns, market.mid2, book.best_bid, book.best_ask, market.bid_lots, market.ask_lots, market.bought_lots,
+         market.sold_lots, market.flow_lots, market.depth_lots, running(market), value, market.momentum_sigma)
+    )  # fmt: skip
+    market.second_count = len(market.seconds)
+
+
+def running(market: Any) -> int:
+    """Volume of the first slot's running bar."""
+    bar = market.bars[0].running if market.bars else None
+    return int(bar["lots"]) if bar else 0
+
+
+def conditions_edge(market: Any, now_ns: int) -> int:
+    """Both touches must lie an eighth of the proven range inside it, else a new snapshot is wanted, every 15 s."""
+    book = market.book
+    margin = floor(Fraction(book.known_high - book.known_low, 8))
+    inside = book.known_low + margin <= book.best_bid and book.best_ask <= book.known_high - margin
+    if inside or now_ns < market.edge_quiet_until_ns:
+        return 0
+    market.edge_quiet_until_ns = now_ns + EDGE_QUIET_NS
+    return WAKE_EDGE
 
 
 def violations(market: Any, now_ns: int) -> int:

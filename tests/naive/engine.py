@@ -9,6 +9,7 @@ from tests.naive import book as books
 from tests.naive.bar_windows import Slot, bars_depth, bars_trade
 from tests.naive.book import Book
 from tests.naive.conditions import (
+    conditions_edge,
     Samples,
     conditions_entry,
     conditions_exit,
@@ -38,7 +39,8 @@ class Market:
         self.bars = [Slot(interval_ns, wake) for interval_ns, wake in bars]
         self.windows = PriceWindows()
         self.samples = Samples()
-        self.tape: list[tuple[int, int, int, int]] = []
+        self.tape: list[tuple[int, int, int, int, int]] = []
+        self.seconds: list[tuple[int, ...]] = []
         self.quotes_heard: list[tuple[int, int, int, int, int]] = []
 
 
@@ -148,6 +150,7 @@ def after_depth(engine: Engine, market: Market, last: Row) -> int:
     if second_due(market, now):
         conditions_second(market, now)
     bits |= conditions_violated(market, now)
+    bits |= conditions_edge(market, now)
     bits |= conditions_exit(market, now)
     return bits | conditions_entry(market, now)
 
@@ -168,6 +171,8 @@ def take_row(engine: Engine, market: Market, row: Row) -> int:
     kind = kind_of(row)
     if kind == TRADE:
         return take_trade(engine, market, row)
+    if kind == QUOTE and market.quotes:
+        market.flow_lots += quote_flow(market, side_of(row), price, quantity)
     if kind == QUOTE and side_of(row) == 0:
         market.quote_bid, market.quote_bid_lots = price, quantity
     elif kind == QUOTE:
@@ -186,13 +191,22 @@ def take_row(engine: Engine, market: Market, row: Row) -> int:
     return 0
 
 
+def quote_flow(market: Market, side: int, price: int, lots: int) -> int:
+    """One side's part of e_n (quantitative reference A.4)."""
+    if side == 0:
+        return (lots if price >= market.quote_bid else 0) - (market.quote_bid_lots if price <= market.quote_bid else 0)
+    return (market.quote_ask_lots if price >= market.quote_ask else 0) - (lots if price <= market.quote_ask else 0)
+
+
 def take_trade(engine: Engine, market: Market, row: Row) -> int:
     """Tape, bars, and for a trade asked for afterwards the mid window."""
     _, occurred, received, price, lots, number, _, _ = row
     if flags_of(row) & OFF_MARKET:
         return 0
     side = side_of(row)
-    market.tape.append((occurred, price, lots if side == 0 else -lots, number))
+    market.tape.append((received, occurred, price, lots if side == 0 else -lots, number))
+    market.bought_lots += lots if side == 0 else 0
+    market.sold_lots += lots if side else 0
     market.trades = market.tape_count = len(market.tape)
     market.last_price, market.last_lots, market.last_side, market.last_trade_id = price, lots, side, number
     market.last_trade_ns, market.last_trade_received_ns = occurred, received
