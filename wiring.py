@@ -144,6 +144,7 @@ def build(
     agenda: Iterable[Event] = (),
     keeper: Keeper | None = None,
     observer: Callable[[Note], None] | None = None,
+    renewed: bool = True,
 ) -> Parts:
     """Join the parts of one run around a simulated exchange; everything a mode decides is in the arguments."""
     wired = with_terms(instruments, settings)
@@ -166,7 +167,7 @@ def build(
     if writer is not None:
         closing.insert(0, writer.close)
     hearing = Hearing(wired, on_quarantine=lambda refused: files.write("quarantine", quarantine_record(refused)))
-    ear = Ear(hearing, session, writer.record if writer is not None else None, engine.memory.address)
+    ear = Ear(hearing, session, writer.record if writer is not None else None, renewed=renewed)
     session.resync = ear.resync
     closing.append(files.close)
     return Parts(
@@ -319,6 +320,7 @@ def history(
         record=False,
         journal=False,
         observer=observer,
+        renewed=all("run_id" in recording.meta for recording in recordings),  # a run of ours renewed its snapshots
     )
     return parts, recordings
 
@@ -357,7 +359,7 @@ def warm(settings: Settings) -> None:
 
 
 class Scratch:
-    """An engine of its own on the generated market, that keeps and publishes nothing: for warming, never for trading."""
+    """An engine of its own on the generated market; keeps and publishes nothing: for warming, never for trading."""
 
     def __init__(self, settings: Settings) -> None:
         self.market = Generator(WARM_SEED, VIRTUAL_START_NS, ("BTCUSDT",))
@@ -366,7 +368,7 @@ class Scratch:
         shape = AccountShape(round(settings.risk.equity_usdt * E8), settings.risk.leverage)
         exchange = SimulatedExchange(self.instruments, shape, paper_terms(settings))
         self.session = Session(self.engine, SimulatedVenue(exchange), None, _Mute())
-        self.ear = Ear(Hearing(self.instruments), self.session, None, self.engine.memory.address)
+        self.ear = Ear(Hearing(self.instruments), self.session, None)
 
     @property
     def flat(self) -> bool:

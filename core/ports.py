@@ -25,8 +25,15 @@ class Venue(Protocol):
         """Run rows until the engine wakes: ``index << 8 | bits`` as ``core.kernels.engine.advance``."""
         ...
 
-    def follow(self, rows_address: int, count: int) -> None:
-        """Rows of a frame that the engine has already taken; a venue without a book of its own ignores them."""
+    @property
+    def passage(self) -> tuple[int, int]:
+        """What compiled code needs to run rows through engine and venue together: the address of the venue's pass
+        (``core.kernels.kernel.pass_entry``) and of its state; (0, 0) for a venue that has no book of its own.
+        """
+        ...
+
+    def settle(self, rows_address: int, stop: int) -> None:
+        """Do what the venue's pass stopped for (bit VENUE) on rows up to ``stop``."""
         ...
 
     def execute(self, action: Submit | Cancel | Query) -> None:

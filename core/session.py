@@ -30,6 +30,11 @@ class Session:
         self.events = 0
         self.actions = 0
 
+    @property
+    def passage(self) -> tuple[int, int, int]:
+        """Addresses for a caller that runs frames through the compiled pass itself: engine, venue's pass, venue."""
+        return self.engine.memory.address, *self.venue.passage
+
     def rows(self, address: int, start: int, stop: int) -> None:
         """Run market rows ``[start, stop)`` at ``address`` through engine and venue: one frame or millions."""
         memory, venue = self.engine.memory, self.venue
@@ -47,17 +52,17 @@ class Session:
         memory.deadline_ns = self.due_ns
 
     def heard(self, address: int, count: int, bits: int) -> None:
-        """A frame of ``count`` rows at ``address`` has run through the compiled engine, which returned ``bits``."""
+        """A frame of ``count`` rows at ``address`` went through the compiled pass, which returned ``bits``, not 0."""
         if bits & Bits.DEADLINE:
             self.rows(address, 0, count)
             return
-        memory, venue = self.engine.memory, self.venue
-        venue.follow(address, count)
+        memory = self.engine.memory
+        if bits & Bits.VENUE:
+            self.venue.settle(address, count)
+            bits &= ~Bits.VENUE
         if bits:
             self._step(Wake(memory.now_ns, memory.wake_instrument, bits, memory.frame))
-            memory.deadline_ns = self.due_ns
-        elif venue.due_ns < memory.deadline_ns:
-            memory.deadline_ns = venue.due_ns
+        memory.deadline_ns = self.due_ns
 
     def event(self, event: Event) -> None:
         """Take a fact that is not a market row: what was due before it comes first."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 
 from core.kernels.engine import advance
-from core.kernels.kernel import door, kernel
+from core.kernels.kernel import call_pass, door, kernel
 from data_collector.layout import (
     AGGREGATE,
     DEPTH,
@@ -49,18 +49,19 @@ STATE_WORDS = 8
 
 # The context block: addresses and counters.
 TABLE, ROWS, INFO, STATE = range(4)
-ENGINE = 7  # address of the engine that frames in sequence go straight into, 0 when there is none
+ENGINE, PASS, VENUE = 28, 29, 30  # where frames in sequence go straight on to: ``Session.passage``; 0 when nowhere
 FAST, TICKS, SKIPPED = 4, 5, 6  # records counted by the chunk loop and frames taken by the fast pass
 FAST_EVENTS = 8  # fast frames by event number (1 to 4), from here
 KIND_ROWS = 16  # rows by kind (1 to 8), from here
 CONTEXT_WORDS = 32
 
 # What a chunk loop tells: where it stopped, and how many rows it wrote.
-CURSOR_OFFSET, CURSOR_ROWS = 0, 1
-CURSOR_WORDS = 2
+CURSOR_OFFSET, CURSOR_ROWS, CURSOR_BITS = 0, 1, 2
+CURSOR_WORDS = 3
 
-END, PYTHON, FULL, DAMAGED = 0, 1, 2, 3
-"""Results of ``hear_records``: finished; the record at the cursor needs Python; the rows are full; no record there."""
+END, PYTHON, FULL, DAMAGED, WOKE, PAST = 0, 1, 2, 3, 4, 5
+"""Results of a chunk loop: finished; the record at the cursor needs Python; the rows are full; no record there; the
+record before the cursor woke somebody; the record at the cursor lies beyond the time asked for."""
 
 _FRAME, _TICK, _OPENED, _CLOSED, _NOTE = (
     RecordKind.FRAME,
@@ -125,6 +126,15 @@ def hear_frame(source: int, length: int, received_ns: int, number: int, context:
     return count
 
 
+@kernel
+def _through(context: int, count: int) -> int:
+    """Run the rows of one frame, at the context's ``ROWS``, through engine and venue; the wake bits."""
+    engine, rows, entry = load8(context + 8 * ENGINE), load8(context + 8 * ROWS), load8(context + 8 * PASS)
+    if entry == 0:
+        return advance(engine, rows, 0, count) & 0xFF
+    return call_pass(entry, engine, load8(context + 8 * VENUE), rows, 0, count) & 0xFF
+
+
 @door
 def hear_through(payload: int, received_ns: int, number: int, context: int) -> int:
     """Bytes to wake bits in one call: ``hear_frame``, then ``advance`` of the context's engine over its rows.
@@ -134,10 +144,25 @@ def hear_through(payload: int, received_ns: int, number: int, context: int) -> i
     the deadline bit the engine has not moved: the rows stand ready, what is due comes first.
     """
     count = hear_frame(payload + BYTES_AT, load8(payload + LENGTH_AT), received_ns, number, context)
-    engine = load8(context + 8 * ENGINE)
-    if count <= 0 or engine == 0:
+    if count <= 0 or load8(context + 8 * ENGINE) == 0:
         return count << 8 if count >= 0 else count
-    return count << 8 | (advance(engine, load8(context + 8 * ROWS), 0, count) & 0xFF)
+    return count << 8 | _through(context, count)
+
+
+@kernel
+def _uncount(context: int) -> None:
+    """Take the frame just decoded out of the counts: Python decodes it again and counts it."""
+    store8(context + 8 * FAST, load8(context + 8 * FAST) - 1)
+    counter = context + 8 * (FAST_EVENTS + load8(load8(context + 8 * INFO) + 8 * INFO_EVENT))
+    store8(counter, load8(counter) - 1)
+
+
+@kernel
+def _count_tick(context: int) -> int:
+    """Count a tick and its row; 1."""
+    store8(context + 8 * TICKS, load8(context + 8 * TICKS) + 1)
+    store8(context + 8 * (KIND_ROWS + 8), load8(context + 8 * (KIND_ROWS + 8)) + 1)
+    return 1
 
 
 @kernel
@@ -163,18 +188,14 @@ def hear_records(chunk: int, length: int, out: int, capacity: int, context: int,
             store8(context + 8 * ROWS, out + ROW_BYTES * rows)
             count = hear_frame(head + RECORD_HEADER_BYTES, size, received_ns, number, context)
             if count == IRREGULAR:
-                store8(context + 8 * FAST, load8(context + 8 * FAST) - 1)
-                counter = context + 8 * (FAST_EVENTS + load8(load8(context + 8 * INFO) + 8 * INFO_EVENT))
-                store8(counter, load8(counter) - 1)
+                _uncount(context)
             if count < 0:
                 result = PYTHON
                 break
             rows += count
         elif kind == _TICK:
             _put_row(out + ROW_BYTES * rows, _TICK_HEAD, UNKNOWN_NS, received_ns, 0, 0, 0, 0, number)
-            rows += 1
-            store8(context + 8 * TICKS, load8(context + 8 * TICKS) + 1)
-            store8(context + 8 * (KIND_ROWS + 8), load8(context + 8 * (KIND_ROWS + 8)) + 1)
+            rows += _count_tick(context)
         elif kind in (_OPENED, _CLOSED, _NOTE):
             store8(context + 8 * SKIPPED, load8(context + 8 * SKIPPED) + 1)
         else:
@@ -184,4 +205,49 @@ def hear_records(chunk: int, length: int, out: int, capacity: int, context: int,
     store8(context + 8 * ROWS, keep)
     store8(cursor + 8 * CURSOR_OFFSET, at)
     store8(cursor + 8 * CURSOR_ROWS, rows)
+    return result
+
+
+@kernel
+def run_records(chunk: int, length: int, until_ns: int, context: int, cursor: int) -> int:
+    """Hear the records of a chunk one after the other and run each frame through engine and venue at once, as the
+    sockets do; from the cursor's offset on, up to the first record received at ``until_ns`` or later.
+
+    Returns END, PYTHON or DAMAGED with the cursor at the record that was not taken, or WOKE behind the one that woke:
+    its rows stand at the context's ``ROWS``, their number and the wake bits in the cursor.
+    """
+    at, out = load8(cursor + 8 * CURSOR_OFFSET), load8(context + 8 * ROWS)
+    result = END
+    while at < length:
+        size = load4(chunk + at) if at + RECORD_HEADER_BYTES <= length else length
+        if at + RECORD_HEADER_BYTES + size > length:
+            result = DAMAGED
+            break
+        head, kind = chunk + at, load1(chunk + at + 4)
+        received_ns, number, count = load8(head + 8), load8(head + 16), 0
+        if received_ns >= until_ns:
+            result = PAST
+            break
+        if kind == _FRAME:
+            count = hear_frame(head + RECORD_HEADER_BYTES, size, received_ns, number, context)
+            if count == IRREGULAR:
+                _uncount(context)
+        elif kind == _TICK:
+            _put_row(out, _TICK_HEAD, UNKNOWN_NS, received_ns, 0, 0, 0, 0, number)
+            count = _count_tick(context)
+        elif kind in (_OPENED, _CLOSED, _NOTE):
+            store8(context + 8 * SKIPPED, load8(context + 8 * SKIPPED) + 1)
+        else:
+            count = HAND_OVER
+        if count < 0:
+            result = PYTHON
+            break
+        at += RECORD_HEADER_BYTES + size
+        bits = _through(context, count) if count > 0 else 0
+        if bits != 0:
+            store8(cursor + 8 * CURSOR_ROWS, count)
+            store8(cursor + 8 * CURSOR_BITS, bits)
+            result = WOKE
+            break
+    store8(cursor + 8 * CURSOR_OFFSET, at)
     return result

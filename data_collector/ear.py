@@ -12,11 +12,13 @@ from typing import Protocol
 import numpy as np
 
 from core.kernels.kernel import address_of
+from data_collector import continuity
 from data_collector.continuity import DIRECT, hear_through
 from data_collector.hearing import Hearing
 from models.action import EDGE
+from models.error import DataError
 from models.event import Event
-from models.recording import RecordKind
+from models.recording import RECORD_HEADER, RECORD_HEADER_BYTES, RecordKind
 from models.rows import FAR_NS
 
 Record = Callable[[int, int, bytes, int, int], None]
@@ -30,6 +32,9 @@ _hear_through = hear_through
 class RowSink(Protocol):
     """Where facts go: the session."""
 
+    @property
+    def passage(self) -> tuple[int, int, int]: ...
+
     def rows(self, address: int, start: int, stop: int) -> None: ...
 
     def heard(self, address: int, count: int, bits: int) -> None: ...
@@ -40,20 +45,19 @@ class RowSink(Protocol):
 class Ear:
     """Joins hearing, recording and session. ``number`` is the number of the last message heard.
 
-    ``engine_address`` is the session's compiled engine. ``follows`` says that the venue wants to see each frame
-    (a simulated one does); else a frame that wakes nobody ends in the compiled call.
+    Frames in sequence run from bytes through engine and venue in one compiled call; one that wakes nobody ends there.
+    ``renewed`` says whether somebody can answer the wish for a new snapshot: nobody can for a capture of strangers.
     """
 
-    def __init__(
-        self, hearing: Hearing, session: RowSink, record: Record | None, engine_address: int, *, follows: bool = True
-    ) -> None:
+    def __init__(self, hearing: Hearing, session: RowSink, record: Record | None, *, renewed: bool = True) -> None:
         self.hearing = hearing
         self.number = 0
         self._session = session
         self._record = record
-        self._follows = follows
+        self._renewed = renewed
         self._address = hearing.address
-        self._context = hearing.into(engine_address)
+        self._context = hearing.into(session.passage)
+        self._cursor = np.zeros(continuity.CURSOR_WORDS, dtype=np.int64)
         if not DIRECT:
             self.frame = self._copied  # type: ignore[method-assign]
 
@@ -65,7 +69,7 @@ class Ear:
         result = _hear_through(id(payload), received_ns, number, self._context)
         if result < 0:
             self.pass_on(self.hearing.finish(result, connection, payload, received_ns, number))
-        elif self._follows or result & 0xFF:
+        elif result & 0xFF:
             self._session.heard(self._address, result >> 8, result & 0xFF)
 
     def _copied(self, connection: int, payload: bytes, received_ns: int) -> None:
@@ -92,21 +96,33 @@ class Ear:
 
     def chunk(self, chunk: bytes, until_ns: int = FAR_NS) -> bool:
         """A recorded chunk of messages in bulk; False when a row was received at ``until_ns`` or later."""
-        for block in self.hearing.hear_chunk(chunk):
-            count = len(block)
-            if count and until_ns != FAR_NS:
-                count = int(np.searchsorted(block["received_ns"], until_ns))
-            if count:
-                self._session.rows(address_of(block), 0, count)
-            if count < len(block):
+        data = np.frombuffer(chunk, dtype=np.uint8)
+        cursor = self._cursor
+        cursor[:] = 0
+        places = (address_of(data) if len(data) else 0, len(data), until_ns, self._context, address_of(cursor))
+        while True:
+            result = continuity.run_records(*places)
+            if result == continuity.END:
+                return True
+            if result == continuity.PAST:
                 return False
-            self._tell()
-        return True
+            offset, count, bits = (int(word) for word in cursor)
+            if result == continuity.WOKE:
+                self._session.heard(self._address, count, bits)
+                continue
+            if result == continuity.DAMAGED:
+                raise DataError(f"no whole record stands at byte {offset} of a chunk of {len(data)}", code="RECORD")
+            size, kind, connection, _, received_ns, number, _ = RECORD_HEADER.unpack_from(chunk, offset)
+            start = offset + RECORD_HEADER_BYTES
+            payload = bytes(chunk[start : start + size])
+            self.pass_on(self.hearing.hear(kind, connection, payload, received_ns, number))
+            cursor[continuity.CURSOR_OFFSET] = start + size
 
     def resync(self, instrument: int, reason: str, at_ns: int) -> None:
         """The engine wants a new book: this one is impossible, or near the edge of what it proved."""
         if reason == EDGE:
-            self.hearing.renew(instrument)
+            if self._renewed:
+                self.hearing.renew(instrument)
         else:
             self.hearing.invalidate(instrument, reason, at_ns)
 

@@ -165,9 +165,11 @@ class Hearing:
         self._context[continuity.SKIPPED] += 1
         return 0
 
-    def into(self, engine_address: int) -> int:
-        """The context for ``continuity.hear_through``, which runs frames in sequence through the engine given."""
-        self._context[continuity.ENGINE] = engine_address
+    def into(self, passage: tuple[int, int, int]) -> int:
+        """The context for ``continuity.hear_through``, which runs frames in sequence through ``passage`` (engine, the
+        venue's pass, the venue; zeros for nowhere).
+        """
+        self._context[[continuity.ENGINE, continuity.PASS, continuity.VENUE]] = passage
         return self._context_address
 
     def finish(self, code: int, connection: int, payload: bytes, received_ns: int, number: int) -> int:
@@ -410,14 +412,14 @@ class Hearing:
                 block[rows : rows + count] = self.rows[:count]
                 rows += count
                 if self._invalid == invalid:
-                    cursor[:] = offset, rows
+                    cursor[:] = offset, rows, 0
                     continue
             elif result == continuity.END and rows == 0:
                 return
             yield block[:rows]
             if result == continuity.END:
                 return
-            cursor[:] = offset, 0
+            cursor[:] = offset, 0, 0
 
     # ---- accounts ---------------------------------------------------------------------------------------------------
 

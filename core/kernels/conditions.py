@@ -30,6 +30,7 @@ _BOOK, _STALE, _CROSSED, _SPREAD, _DEPTH, _CASCADE, _IMBALANCE, _RANGE = (
 _FADE, _REVERSAL, _STOP = Exit.FADE, Exit.REVERSAL, Exit.STOP
 _MILLION = 1_000_000
 _BAR_MASK = BAR_RING - 1
+_SECOND_MASK = SECOND_ROWS - 1
 _LIQUIDATION_MASK = LIQUIDATION_RING - 1
 
 
@@ -76,7 +77,7 @@ def conditions_second(market, now_ns):
 def _second_row(market, now_ns, momentum):
     """One row of the hot store's seconds, in both of its places."""
     book = market.book
-    first = market.second_count % SECOND_ROWS
+    first = market.second_count & _SECOND_MASK
     for place in (first, first + SECOND_ROWS):
         market.seconds[0, place] = now_ns
         market.seconds[1, place] = market.mid2
@@ -215,19 +216,20 @@ def conditions_entry(market, now_ns):
     side = 0
     running = market.bars[0].running.lots
     market.running_lots = running
-    if market.ready & 1 and market.book.valid:
-        if (
-            market.baseline_lots > 0
-            and running * market.volume_den * market.baseline_count >= market.volume_num * market.baseline_lots
-        ):
-            difference = market.imbalance_bid - market.imbalance_ask
-            total = market.imbalance_bid + market.imbalance_ask
-            if total > 0 and abs(difference) * _MILLION >= market.imbalance_entry_ppm * total:
-                side = 1 if difference > 0 else -1
-                value, _ = momentum_now(market, now_ns)
-                market.momentum = value
-                if market.ready & 4 and value * side < market.momentum_threshold:
-                    side = 0
+    if (
+        market.ready & 1
+        and market.book.valid
+        and market.baseline_lots > 0
+        and running * market.volume_den * market.baseline_count >= market.volume_num * market.baseline_lots
+    ):
+        difference = market.imbalance_bid - market.imbalance_ask
+        total = market.imbalance_bid + market.imbalance_ask
+        if total > 0 and abs(difference) * _MILLION >= market.imbalance_entry_ppm * total:
+            side = 1 if difference > 0 else -1
+            value, _ = momentum_now(market, now_ns)
+            market.momentum = value
+            if market.ready & 4 and value * side < market.momentum_threshold:
+                side = 0
     if side == market.entry_side:
         return 0
     market.entry_side = side

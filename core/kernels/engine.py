@@ -29,6 +29,7 @@ _FIRST, _LAST, _FILLED, _OFF_MARKET = 1 << 8, 2 << 8, 8 << 8, 16 << 8
 _DEPTH, _SNAPSHOT, _QUOTE, _TRADE, _MARK, _LIQUIDATION, _KLINE, _TICK = 1, 2, 3, 4, 5, 6, 7, 8
 _WAKE_DEADLINE, _WAKE_TRUST, _WAKE_ASK = 1, 2, 32
 _QUOTE_MASK = QUOTE_RING - 1
+_TAPE_MASK = TAPE_ROWS - 1
 _LIQUIDATION_MASK = LIQUIDATION_RING - 1
 
 
@@ -134,7 +135,8 @@ def _take_trade(engine, market, rows, i):
     price = rows[i, _PRICE]
     lots = rows[i, _QUANTITY]
     occurred = rows[i, _OCCURRED]
-    for place in (market.tape_count % TAPE_ROWS, market.tape_count % TAPE_ROWS + TAPE_ROWS):
+    first = market.tape_count & _TAPE_MASK
+    for place in (first, first + TAPE_ROWS):
         market.tape[0, place] = rows[i, _RECEIVED]
         market.tape[1, place] = occurred
         market.tape[2, place] = price
@@ -190,7 +192,7 @@ def _other_frame(engine, market, rows, i, stop):
             bits |= _take_trade(engine, market, rows, i)
         elif kind == _QUOTE:
             _take_quote(market, rows, i)
-        elif kind == _MARK or kind == _LIQUIDATION:
+        elif kind in (_MARK, _LIQUIDATION):
             _take_other(market, rows, i)
         elif kind != _TICK and kind != _KLINE:
             engine.unknown_rows += 1
@@ -218,7 +220,7 @@ def _other_frame(engine, market, rows, i, stop):
 
 @kernel
 def advance(engine_address, rows_address, start, stop):
-    """Run the rows ``[start, stop)`` at ``rows_address`` through the engine at ``engine_address`` until it must wake."""
+    """Run the rows ``[start, stop)`` at ``rows_address`` through the engine until it must wake somebody."""
     engine = carray(pointer_to_engine(engine_address), (1,))[0]
     markets = carray(pointer_to_market(engine.markets_at), (engine.instruments,))
     rows = rows_at(rows_address, stop)
@@ -240,7 +242,7 @@ def advance(engine_address, rows_address, start, stop):
         market = markets[instrument]
         kind = head & 0xFF
         bits = 0
-        if kind == _DEPTH or kind == _SNAPSHOT:
+        if kind in (_DEPTH, _SNAPSHOT):
             i = book_rows(market.book, rows, i, stop)
             if rows[i - 1, 0] & _LAST:
                 bits = _after_depth(engine, market, rows, i - 1, kind == _SNAPSHOT)

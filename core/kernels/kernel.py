@@ -8,7 +8,8 @@ own file only and would go on running machine code with an old callee inlined fr
 in a folder named by the digest of its source and of every project module it imports.
 
 A kernel called for each frame takes integers only: an integer argument costs nothing beside the 0.16 µs of the call,
-each array argument 40 ns more (latency notes). ``rows_at``, ``bytes_at`` and ``pointer_to`` turn an address back into memory.
+each array argument 40 ns more (latency notes). ``rows_at``, ``bytes_at`` and ``pointer_to`` turn an address back into
+memory.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import carray, config, from_dtype, njit, types
+from llvmlite import ir
+from numba import carray, cfunc, config, from_dtype, njit, types
 from numba.extending import intrinsic
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
@@ -48,13 +50,46 @@ def door(function: Callable[..., Any]) -> Callable[..., int]:
     """Compile a kernel of int64 arguments that is called for each heard frame; returns its bare entry.
 
     The bare entry skips the dispatcher's look at the types (210 → 130 ns for five integers; tests.bench.receive), so it
-    must be given integers. It keeps the interpreter lock: letting it go for a microsecond costs 60 ns, and another thread
-    that takes it may keep it for milliseconds.
+    must be given integers. It keeps the interpreter lock: letting it go for a microsecond costs 60 ns, and another
+    thread that takes it may keep it for milliseconds.
     """
     count = function.__code__.co_argcount
     compiled = kernel(function, signature=types.int64(*[types.int64] * count), nogil=False)
     entry: Callable[..., int] = compiled.overloads[(types.int64,) * count].entry_point
     return entry
+
+
+_PASS = types.int64(*[types.int64] * 5)
+
+
+def pass_entry(function: Callable[..., Any]) -> int:
+    """The machine address of a kernel ``(engine, venue, rows, start, stop) -> index << 8 | bits``, for ``call_pass``.
+
+    So a venue's own pass is called from compiled code that does not know the venue.
+    """
+    kept = config.CACHE_DIR
+    config.CACHE_DIR = _cache_folder(function.__module__) or kept
+    try:
+        entry = cfunc(_PASS, cache=True, error_model="numpy")(function)
+    finally:
+        config.CACHE_DIR = kept
+    _ENTRIES.append(entry)
+    return int(entry.address)
+
+
+_ENTRIES: list[Any] = []  # keeps the machine code of every entry alive
+
+
+@intrinsic
+def call_pass(typing_context: Any, entry: Any, engine: Any, venue: Any, rows: Any, start: Any, stop: Any) -> Any:
+    """Call the pass at address ``entry``."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        word = ir.IntType(64)
+        pointer = builder.inttoptr(arguments[0], ir.FunctionType(word, [word] * 5).as_pointer())
+        return builder.call(pointer, arguments[1:])
+
+    return types.int64(*[types.int64] * 6), generate
 
 
 def _sources(module: str, seen: set[str]) -> None:

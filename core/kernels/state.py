@@ -36,6 +36,7 @@ class Wake:
     EXIT = 8  # an exit condition of an armed position fired
     ENTRY = 16  # the entry conditions met in one direction
     ASK = 32  # the frame a strategy asked for
+    VENUE = 128  # the simulated venue stopped for matching: it settles before anybody is woken
     EDGE = 64  # the touch nears the end of what a snapshot proved: a new snapshot is wanted, the book stays valid
 
 
@@ -91,7 +92,8 @@ _SCALARS = (
     "quote_bid", "quote_bid_lots", "quote_ask", "quote_ask_lots", "quote_id", "quote_occurred_ns", "quote_received_ns",
     "mark_e8", "index_e8", "funding_e8", "funding_next_ms", "mark_received_ns",
     # counters
-    "depth_frames", "trades", "quotes", "late_trades", "liquidations", "quotes_compared", "quotes_equal", "tape_count", "second_count", "bought_lots", "sold_lots", "flow_lots",
+    "depth_frames", "trades", "quotes", "late_trades", "liquidations", "quotes_compared", "quotes_equal", "tape_count",
+    "second_count", "bought_lots", "sold_lots", "flow_lots",
     # windows
     "imbalance_head", "imbalance_tail", "mid_slot", "mid_first_slot", "return_count", "return_sum", "return_square",
     "return_slot", "quote_head", "liquidation_head", "liquidation_recent",

@@ -1,4 +1,4 @@
-"""The scalper: enter when volume, imbalance and momentum agree; leave when volume fades, the book turns, or at the stop.
+"""The scalper: enter when volume, imbalance and momentum agree; leave when volume fades, the book turns, at the stop.
 
 The conditions run compiled (``core/kernels/conditions.py``); here the woken engine asks what to make of them. Long and
 short are mirror images. Parameters and defaults: design §8.

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from numba import carray
 
 from core.kernels.engine import advance
-from core.kernels.kernel import kernel, pointer_to_words, rows_at
+from core.kernels.kernel import kernel, pass_entry, pointer_to_words, rows_at
 from core.kernels.state import pointer_to_engine
 from exchange.simulated.exchange import SimulatedExchange
 from exchange.simulated.matching import ALIVE, DUE_NS, HEADER_WORDS, REASON, follow
@@ -22,14 +22,14 @@ from models.event import BookInvalid, ClockOffset, Event
 
 FOLLOWED = 9  # word of the exchange: how far it has come in the rows of this call
 _LAST = 2 << 8
-_DEADLINE = 1
+_DEADLINE, _VENUE = 1, 128
 
 
 @kernel
 def lockstep(engine_address, exchange_address, rows_address, start, stop):
-    """``advance`` for engine and exchange together; returns early, without wake bits, when Python must match.
+    """``advance`` for engine and exchange together; returns early, with the bit VENUE, when Python must match.
 
-    The exchange has consumed the rows before word ``FOLLOWED``; ``REASON`` says whether it waits for matching.
+    The exchange has consumed the rows before word ``FOLLOWED``; ``REASON`` says what it waits for.
     """
     engine = carray(pointer_to_engine(engine_address), (1,))[0]
     state = carray(pointer_to_words(exchange_address), (HEADER_WORDS,))
@@ -48,12 +48,17 @@ def lockstep(engine_address, exchange_address, rows_address, start, stop):
             state[FOLLOWED] = i
             return result
         state[FOLLOWED] = follow(exchange_address, rows_address, i, end)
-        if state[REASON] != 0 or result & 0xFF != 0:
+        if state[REASON] != 0:
+            return result | _VENUE
+        if result & 0xFF != 0:
             return result
         i = end
     state[REASON] = 0
     state[FOLLOWED] = stop
     return stop << 8
+
+
+_LOCKSTEP = pass_entry(lockstep.py_func)
 
 
 class SimulatedVenue:
@@ -63,6 +68,7 @@ class SimulatedVenue:
         self.exchange = exchange
         self._words = exchange.words
         self._always = always_lockstep
+        self.passage = (_LOCKSTEP, exchange.address)
 
     @property
     def due_ns(self) -> int:
@@ -74,14 +80,14 @@ class SimulatedVenue:
             self.exchange.follow(rows_address, start, result >> 8)
             return result
         result = lockstep(engine_address, self.exchange.address, rows_address, start, stop)
-        if self._words[REASON] != 0:
-            index = int(self._words[FOLLOWED])
-            self.exchange.answer(rows_address, index)
-            self.exchange.follow(rows_address, index, result >> 8)
-        return result
+        if result & _VENUE:
+            self.settle(rows_address, result >> 8)
+        return result & ~_VENUE
 
-    def follow(self, rows_address: int, count: int) -> None:
-        self.exchange.follow(rows_address, 0, count)
+    def settle(self, rows_address: int, stop: int) -> None:
+        index = int(self._words[FOLLOWED])
+        self.exchange.answer(rows_address, index)
+        self.exchange.follow(rows_address, index, stop)
 
     def execute(self, action: Submit | Cancel | Query) -> None:
         self.exchange.execute(action)

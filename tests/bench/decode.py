@@ -38,7 +38,7 @@ def measure(frames: int, rounds: int) -> dict[str, Any]:
 
         def ours(ears: list[Hearing] = ears, payloads: list[bytes] = payloads) -> None:
             hearing = ears.pop()
-            context = hearing.into(0)  # no engine behind: what is measured ends with the rows
+            context = hearing.into((0, 0, 0))  # no engine behind: what is measured ends with the rows
             for number, payload in enumerate(payloads):
                 hear_through(id(payload), EVENT_MS * 1_000_000 + number, number, context)
 

@@ -40,7 +40,8 @@ def depth_frames(count: int, levels: int, seed: int = 7) -> list[bytes]:
         frames.append(
             (
                 '{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate",'
-                f'"E":{event},"T":{event - 2},"s":"BTCUSDT","ps":"BTCUSDT","U":{previous + 7},"u":{last},"pu":{previous},'
+                f'"E":{event},"T":{event - 2},"s":"BTCUSDT","ps":"BTCUSDT",'
+                f'"U":{previous + 7},"u":{last},"pu":{previous},'
                 f'"b":[{sides[0]}],"a":[{sides[1]}],"st":1}}}}'
             ).encode()
         )

@@ -66,7 +66,7 @@ class Machine:
         exchange = SimulatedExchange(instruments, shape, wiring.paper_terms(settings))
         self.notes = Notes()
         self.session = Session(self.engine, SimulatedVenue(exchange, always_lockstep=lockstep), None, self.notes)
-        self.ear = Ear(Hearing(instruments), self.session, None, self.engine.memory.address)
+        self.ear = Ear(Hearing(instruments), self.session, None, renewed=False)
         self.session.resync = self.ear.resync
 
     def decided(self) -> list[tuple[str, dict[str, object]]]:

@@ -19,13 +19,14 @@ from tests.builders import MS, START_NS, Frames, Memory
 SECOND = 1_000 * MS
 DEFAULTS = {
     "baseline_bars": 20, "fade_bars": 3, "hold_min_ns": 15 * SECOND, "imbalance_levels": 5,
-    "momentum_window_ns": 10 * SECOND, "momentum_samples_min": 120, "momentum_history": 1_800, "signal_quiet_ns": 5 * SECOND,
+    "momentum_window_ns": 10 * SECOND, "momentum_samples_min": 120, "momentum_history": 1_800,
+    "signal_quiet_ns": 5 * SECOND,
     "spread_limit_num": 5, "depth_limit_lots": 1_000, "cascade_count": 20,
 }  # fmt: skip
 
 
 def depth_rows(frames: int, levels: int = 60, seed: int = 7) -> np.ndarray:
-    """Depth frames of ``levels`` levels 20 ms apart, a quote and a trade between them; levels thin out with distance."""
+    """Depth frames of ``levels`` levels 20 ms apart, a quote and a trade between; levels thin out with distance."""
     chance = random.Random(seed)
     out = Frames()
     now, mid = START_NS, 600_000

@@ -102,8 +102,10 @@ class Outside:
         result: int = advance(engine_address, rows_address, start, stop)
         return result
 
-    def follow(self, rows_address: int, count: int) -> None:
-        """Nothing to follow with."""
+    passage = (0, 0)
+
+    def settle(self, rows_address: int, stop: int) -> None:
+        """Nothing of its own to settle."""
 
     def execute(self, action: Submit | Cancel | Query) -> None:
         self.taken.append(action)
@@ -123,7 +125,7 @@ class Bot:
         self.engine = Engine(instruments, settings, "bench")
         self.venue = Outside()
         self.session = Session(self.engine, self.venue, None, Deaf())
-        self.ear = Ear(Hearing(instruments), self.session, None, self.engine.memory.address, follows=False)
+        self.ear = Ear(Hearing(instruments), self.session, None)
         self.session.resync = self.ear.resync
 
     def hear(self, messages: Sequence[Message]) -> None:

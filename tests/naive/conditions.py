@@ -29,7 +29,8 @@ def conditions_second(market: Any, now_ns: int) -> None:
     """One momentum sample and its σ; depth near the touch."""
     value, known = momentum_now(market, now_ns)
     if known:
-        market.samples.returns.append(max(-CLIP, min(CLIP, value)))
+        value = max(-CLIP, min(CLIP, value))
+        market.samples.returns.append(value)
         market.return_count = len(market.samples.returns)
         newest = market.samples.returns[-market.momentum_history :]
         count = len(newest)

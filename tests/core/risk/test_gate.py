@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import msgspec
@@ -219,22 +220,22 @@ def quoted(*quotes: tuple[int, int], silent_ms: int = 0) -> Counter:
 
 
 @pytest.mark.parametrize(
-    ("counter", "answer"),
+    ("quotes", "silent_ms", "answer"),
     [
-        (quoted((1_000, 0), (1_010, 40)), ""),
-        (quoted((1_000, 2), (1_010, 40)), ""),
-        (quoted((1_000, 3), (1_010, 3)), "P10 QUOTE_GAP"),
-        (quoted((990, -3)), ""),
-        (quoted((990, -3), silent_ms=500), ""),
-        (quoted((990, -3), silent_ms=501), "P10 QUOTE_GAP"),
-        (quoted((990, -2), silent_ms=501), ""),
+        ([(1_000, 0), (1_010, 40)], 0, ""),
+        ([(1_000, 2), (1_010, 40)], 0, ""),
+        ([(1_000, 3), (1_010, 3)], 0, "P10 QUOTE_GAP"),
+        ([(990, -3)], 0, ""),
+        ([(990, -3)], 500, ""),
+        ([(990, -3)], 501, "P10 QUOTE_GAP"),
+        ([(990, -2)], 501, ""),
     ],
     ids=["ran ahead", "two ticks", "three ticks", "on its way", "500 ms", "too long", "silent but equal"],
 )
-def test_quotes_and_book_must_agree(counter: Counter, answer: str) -> None:
+def test_quotes_and_book_must_agree(quotes: list[tuple[int, int]], silent_ms: int, answer: str) -> None:
     """P10: at the book's own update the quote stream names the same touch within 2 ticks; later quotes may have moved
     on, and an earlier one may wait 500 ms for its successor."""
-    said = counter.ask()
+    said = quoted(*quotes, silent_ms=silent_ms).ask()
     assert (f"{said.control} {said.code}" if isinstance(said, Refusal) else "") == answer
 
 
@@ -326,6 +327,12 @@ def test_whatever_is_approved_keeps_the_value_limits(
     assert value * stop // E8 <= equity_e8 * risk // 100
 
 
+@functools.cache
+def anywhere() -> Counter:
+    """One gate for many cases: building the memory anew for each would be most of the time."""
+    return Counter()
+
+
 STRAINED = st.fixed_dictionaries(
     {
         "messages": st.integers(0, 400),
@@ -349,7 +356,7 @@ def test_a_reducing_order_is_never_denied(
     strain: dict[str, int], side: Side, lots: int, broken: bool, trigger: int
 ) -> None:
     """P34: exits and stops of any size come out of the gate reduce-only, whatever ledger, account and book say."""
-    counter = NO_LIMIT
+    counter = anywhere()
     counter.memory.book(0)["valid"] = 0 if broken else 1
     ledger = RiskLedger(70 * E8)
     for name in ("wallet_e8", "losses_in_row", "day_fees_e8"):
@@ -363,9 +370,6 @@ def test_a_reducing_order_is_never_denied(
     assert (exit_order.type, exit_order.purpose) == (OrderType.MARKET, Purpose.EXIT)
     assert (stop_order.type, stop_order.purpose, stop_order.trigger) == (OrderType.STOP_MARKET, Purpose.STOP, trigger)
     assert len(ledger.messages) == strain["messages"] + 2
-
-
-NO_LIMIT = Counter()
 
 
 def test_reducing_orders_take_their_share_of_the_messages() -> None:

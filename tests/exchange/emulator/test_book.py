@@ -91,7 +91,7 @@ def test_levels_off_the_grid_stay_out() -> None:
 
 @given(st.integers(0, 1 << 32), st.integers(0, 30))
 def test_a_followed_book_equals_the_venues(seed: int, late: int) -> None:
-    """Whenever the snapshot is taken and however late it is heard, the book ends equal to the one that sent the diffs."""
+    """Whenever the snapshot is taken and however late it is heard, the book ends equal to the sender's."""
     chance = random.Random(seed)
     book, sides = Book(INSTRUMENT), {"b": {}, "a": {}}
     number, body = 100, None

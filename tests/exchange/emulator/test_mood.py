@@ -85,7 +85,7 @@ def test_rest_ends_the_bursts_until_the_next_wake() -> None:
 
 
 def test_what_follows_a_burst_is_no_gift() -> None:
-    """Of 4,000 bursts half go up, and going on is as likely and as strong as turning, within five standard deviations."""
+    """Of 4,000 bursts half go up, and going on is as likely and as strong as turning."""
     one = mood(11)
     one.bursts = 1  # the first one is a demonstration with a script of its own
     up = on = turned = 0
