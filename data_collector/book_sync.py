@@ -129,11 +129,11 @@ class BookSync:
     def snapshot(self, last: int) -> list[Diff] | None:
         """Take a snapshot with update id ``last``: the buffered diffs to apply after it, or None when it is of no use.
 
-        None means older than the buffer (or than the book): what is held stays, and another one is needed.
+        None means older than the book in sequence, which goes on and needs none, or than the buffer (or its renewal):
+        what is held stays, and ``needed`` asks for another one.
         """
         renewing = self.phase is Phase.RENEWING
         if self.phase in (Phase.CHAINED, Phase.JOINING) and last < self.last:
-            self.needed = "SNAPSHOT_OLD"
             return None
         waiting = [one for one in self._buffer if not one.precedes(last)]
         if (waiting and not waiting[0].joins(last)) or (renewing and last < self.last and not waiting):

@@ -71,6 +71,8 @@ class Ear:
             self.pass_on(self.hearing.finish(result, connection, payload, received_ns, number))
         elif result & 0xFF:
             self._session.heard(self._address, result >> 8, result & 0xFF)
+            if self.hearing.invalidated:  # the engine found the book impossible
+                self._tell()
 
     def _copied(self, connection: int, payload: bytes, received_ns: int) -> None:
         """``frame`` where a payload's address is not known."""
@@ -109,6 +111,8 @@ class Ear:
             offset, count, bits = (int(word) for word in cursor)
             if result == continuity.WOKE:
                 self._session.heard(self._address, count, bits)
+                if self.hearing.invalidated:
+                    self._tell()
                 continue
             if result == continuity.DAMAGED:
                 raise DataError(f"no whole record stands at byte {offset} of a chunk of {len(data)}", code="RECORD")

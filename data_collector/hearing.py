@@ -371,7 +371,8 @@ class Hearing:
         diffs = self._syncs[index].snapshot(int(self._info[layout.INFO_LAST]))
         if diffs is None:
             self._slow["snapshots_old"] += 1
-            self.snapshot_wanted[index] = "SNAPSHOT_OLD"
+            if self._syncs[index].needed:
+                self.snapshot_wanted[index] = self._syncs[index].needed
             return self._accepted(0)
         self._slow["snapshots"] += 1
         for diff in diffs:

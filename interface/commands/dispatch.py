@@ -6,6 +6,7 @@ Standard library only until ``environment`` has found or made the environment wi
 from __future__ import annotations
 
 import argparse
+import errno
 import hashlib
 import importlib
 import importlib.util
@@ -13,51 +14,101 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from interface.commands import environment
+from interface.commands import environment, preflight, streams
 from interface.commands.parser import parse
-from models.error import ScalperError
+from models.error import DataError, PreflightError, ScalperError
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN_SETTINGS = ("config", "doctor", "test")  # they report on settings that may be wrong, or need none
+KEEP_RECORDS = ("run", "demo", "backtest", "replay")
+COMPILE = (*KEEP_RECORDS, "data")
 KERNEL_ROOMS = ("core", "data_collector", "exchange", "storage")  # 130 files, hashed in 4 ms
-EXIT_INTERRUPTED = 130  # 128 + SIGINT: what a shell expects of a finite command that was interrupted
+EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143  # 128 + the signal: what a shell expects of an interrupted command
+NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
 def main(words: Sequence[str]) -> int:
     """Run the command line; the exit code of conventions §1. Never raises but for SystemExit of ``--help``."""
+    streams.mend()
+    as_json = "--json" in words
+    with streams.interruptible():
+        try:
+            code = _run(words)
+            sys.stdout.flush()
+            return code
+        except KeyboardInterrupt as error:
+            ended = isinstance(error, streams.Terminated)
+            stopped = ScalperError("terminated" if ended else "interrupted", code="INTERRUPTED")
+            stopped.exit_code = EXIT_TERMINATED if ended else EXIT_INTERRUPTED
+            return report(stopped, as_json=as_json)
+        except BrokenPipeError:  # the reader of our output went away, as `| head` does
+            streams.drop_output()
+            return 0
+        except Exception as error:
+            return report(told(error), as_json=as_json)
+
+
+def _run(words: Sequence[str]) -> int:
     try:
         arguments = parse(words)
-        if arguments.no_color:
-            os.environ["NO_COLOR"] = "1"
-        environment.ensure(ROOT, _locks(arguments), sys.argv)
-        return dispatch(arguments)
-    except ScalperError as error:
-        return report(error, as_json="--json" in words)
-    except KeyboardInterrupt:
-        sys.stderr.write("scalper: interrupted\n")
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:  # the reader of our output went away, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
-    except Exception as error:
-        traceback.print_exc()
-        wrapped = ScalperError(f"unexpected {type(error).__name__}: {error}; this is a mistake in the program")
-        wrapped.code = "INTERNAL"
-        return report(wrapped, as_json="--json" in words)
+    except SystemExit:  # --help and --version have written their page
+        sys.stdout.flush()
+        raise
+    if arguments.no_color:
+        os.environ["NO_COLOR"] = "1"
+    environment.ensure(ROOT, _locks(arguments), sys.argv)
+    return dispatch(arguments)
+
+
+def told(error: Exception) -> ScalperError:
+    """The sentence for any error; what no user and no machine can have caused is printed with its trace."""
+    if isinstance(error, ScalperError):
+        return error
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] not in environment.OWN_ROOMS:
+        return ScalperError(
+            f"the package {error.name} is missing; install requirements.lock, or unset {environment.OFF}",
+            code="PACKAGE_MISSING",
+        )
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename is not None else ""
+        what = f"{where}{error.strerror or error}"
+        if error.errno in NOT_ALLOWED and where:
+            return PreflightError(f"{what}; change its owner or permissions, or use another place", code="PERMISSION")
+        if error.errno in NO_ROOM:
+            return PreflightError(f"{what}; free some, or choose another disk with --data-dir", code="DISK_FULL")
+        if where:
+            return DataError(f"{what}; name another place, or mend this one", code="FILE")
+    traceback.print_exception(error)
+    return ScalperError(
+        f"unexpected {type(error).__name__}: {error}; this is a mistake in the program", code="INTERNAL"
+    )
 
 
 def report(error: ScalperError, *, as_json: bool) -> int:
     """Tell the error where it is looked for: JSON on stdout when results are JSON, else a sentence on stderr."""
-    if as_json:
-        sys.stdout.write(json.dumps({"error": {"code": error.code, "message": error.message}}, ensure_ascii=False))
-        sys.stdout.write("\n")
-    else:
-        sys.stderr.write(f"scalper: {error.message} [{error.code}]\n")
+    mark = "" if error.code == "INTERRUPTED" else f" [{error.code}]"
+    try:
+        if as_json:
+            sys.stdout.write(json.dumps({"error": document(error)}, ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+        else:
+            sys.stderr.write(f"scalper: {error.message}{mark}\n")
+    except OSError:  # nobody can be told: the exit code still says it
+        streams.drop_output()
     return error.exit_code
+
+
+def document(error: ScalperError) -> dict[str, object]:
+    """An error as JSON: ``code``, ``message``, and ``details`` where the message lists several mistakes."""
+    first, *others = error.message.splitlines() or [""]
+    details = {"details": [line.strip() for line in others]} if others else {}
+    return {"code": error.code, "message": first if others else error.message, **details}
 
 
 def _locks(arguments: argparse.Namespace) -> list[Path]:
@@ -79,17 +130,21 @@ def dispatch(arguments: argparse.Namespace) -> int:
         require_mode(settings.app.mode)
     if importlib.util.find_spec(name) is None:
         raise ScalperError(f"{arguments.command} is not part of this copy of the program", code="NO_COMMAND")
-    compile_cache(Path(settings.app.data_dir if settings else arguments.data_dir or ROOT / "data"))
-    try:
-        module = importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] in environment.OWN_ROOMS:
-            raise
-        raise ScalperError(
-            f"the package {error.name} is missing; install requirements.lock, or unset SCALPER_NO_BOOTSTRAP",
-            code="PACKAGE_MISSING",
-        ) from None
+    data_dir = Path(settings.app.data_dir if settings else arguments.data_dir or ROOT / "data")
+    if arguments.command in KEEP_RECORDS:
+        preflight.require_room(data_dir)
+    compile_cache(data_dir)
+    if arguments.command in COMPILE:
+        _say_compiling(arguments)
+    module = importlib.import_module(name)
     return int(module.run(arguments, settings) or 0)
+
+
+def _say_compiling(arguments: argparse.Namespace) -> None:
+    """Twenty silent seconds look like a program that hangs."""
+    quiet = arguments.quiet or getattr(arguments, "json", False)
+    if not quiet and sys.stderr.isatty() and not os.path.isdir(os.environ["NUMBA_CACHE_DIR"]):
+        sys.stderr.write("scalper: first start with these sources: compiling, about 20 s …\n")
 
 
 def compile_cache(data_dir: Path) -> None:
@@ -97,7 +152,7 @@ def compile_cache(data_dir: Path) -> None:
 
     The folder is named by the state of all sources that hold kernels: the compiler notices a change in a kernel's own
     file, not in the kernels it calls, so an edited book would go on inside an old engine. Folders of other states are
-    removed.
+    removed. Where the data folder cannot be written, a folder of this process takes its place.
     """
     if "NUMBA_CACHE_DIR" in os.environ:
         return
@@ -108,6 +163,9 @@ def compile_cache(data_dir: Path) -> None:
             state.update(path.read_bytes())
     name = state.hexdigest()[:16]
     os.environ["NUMBA_CACHE_DIR"] = str(caches / name)
+    if preflight.cannot_write(caches):
+        os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="scalper-numba-")
+        return
     if caches.is_dir():
         for other in caches.iterdir():
             if other.name != name:

@@ -12,7 +12,6 @@ import shutil
 import socket
 import stat
 import sys
-import tempfile
 import threading
 import time
 import urllib.request
@@ -25,7 +24,7 @@ import msgspec
 from config.settings import Settings
 from config.venue import example_price, shipped_instruments
 from config.version import VERSION
-from interface.commands import environment
+from interface.commands import environment, preflight
 from interface.commands.dispatch import ROOT
 from interface.commands.loading import loaded
 from interface.economics import Economics, reckon, sentences
@@ -104,7 +103,7 @@ def _settings(arguments: argparse.Namespace) -> tuple[Settings, Row]:
 def _machine(settings: Settings) -> Iterator[Row]:
     data = Path(settings.app.data_dir)
     yield _writable("data folder", data, "choose another with --data-dir, or change its owner")
-    free = _free_bytes(data)
+    free = shutil.disk_usage(preflight.existing(data)).free
     quota = settings.recording.quota_gb if settings.feed.record else 0
     shown = f"{free / 1e9:.1f} GB free"
     if free < DISK_BYTES_MIN:
@@ -128,24 +127,10 @@ def _machine(settings: Settings) -> Iterator[Row]:
 
 
 def _writable(name: str, folder: Path, fix: str) -> Row:
-    here = folder
-    while not here.exists() and here != here.parent:
-        here = here.parent
-    try:
-        if not here.is_dir():
-            return Row(name, FAIL, f"{here} is not a folder", fix)
-        with tempfile.TemporaryFile(dir=here) as file:
-            file.write(b"x")
-    except OSError as error:
-        return Row(name, FAIL, f"{here} cannot be written ({error.strerror})", fix)
-    return Row(name, OK, f"{folder}{'' if folder.exists() else ' (will be made)'}")
-
-
-def _free_bytes(folder: Path) -> int:
-    here = folder.absolute()
-    while not here.exists():
-        here = here.parent
-    return shutil.disk_usage(here).free
+    problem = preflight.cannot_write(folder)
+    if problem:
+        return Row(name, FAIL, problem, fix)
+    return Row(name, OK, f"{folder}{'' if os.path.exists(folder) else ' (will be made)'}")
 
 
 def _secrets(data: Path) -> Iterator[Row]:

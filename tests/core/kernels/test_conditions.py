@@ -28,7 +28,7 @@ def test_condition_agrees_with_its_wording(name: str) -> None:
     fired = 0
     for seed in range(8):
         frames = random_frames(seed, chance.randrange(60, 500), wild=seed % 2 == 0)
-        memory, twin = pair(1, **STRICT)
+        memory, twin = pair(1, **STRICT | {"volume_num": 0, "imbalance_entry_ppm": 1})
         if name == "conditions_exit" or seed % 2:
             arm(memory, twin, 1, 49_990)
         memory.run(frames.rows())
@@ -40,6 +40,7 @@ def test_condition_agrees_with_its_wording(name: str) -> None:
             if chance.random() < 0.5:  # as if the edge had never been seen
                 market["entry_side"], twin_market.entry_side = 0, 0
                 market["entry_quiet_until_ns"], twin_market.entry_quiet_until_ns = 0, 0
+                market["exit_bits"], twin_market.exit_bits = 0, 0
             bits = int(compiled(market, now) or 0)
             fired += bits != 0
             assert bits == int(worded(twin_market, now) or 0)

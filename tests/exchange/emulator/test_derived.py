@@ -126,7 +126,7 @@ def test_single_trades_add_up_to_their_aggregate() -> None:
 
 
 def test_candles_of_any_interval_are_bars_of_the_trades() -> None:
-    """The closed three minutes end as the aggregate trades in them do; they close once; running ones come each 250 ms."""
+    """Three minutes close once and end as their aggregate trades do; while running they come each 250 ms at most."""
     events, trades = heard()["btcusdt@kline_3m"], heard()["btcusdt@aggTrade"]
     (closed,) = [event["k"] for event in events if event["k"]["x"]]
     assert closed["t"] == START_NS // 10**6

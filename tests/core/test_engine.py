@@ -1,0 +1,560 @@
+"""The engine as a conversation: facts in, wishes out."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import msgspec
+import pytest
+
+from core.decision import PositionState
+from core.execution.orders import Order
+from core.kernels.state import Condition, Exit, Ready
+from core.kernels.state import Wake as Bits
+from core.risk.ledger import DAY_NS
+from core.risk.mode import LEVEL, Cause
+from core.strategies.strategy import Asks, Decline, View
+from models.action import Resync, Submit
+from models.control import Decision, Operating, Reason
+from models.event import BookInvalid, ClockOffset, Fill, Funding, OrderReport, StreamState, Timer
+from models.instrument import E8
+from models.order import ApprovedOrder, Intent, OrderState, OrderType, Purpose, Side
+from models.rows import ASK, BID, FAR_NS
+from tests.builders import MS, SECOND, START_NS, Frames
+from tests.core.desk import INSTRUMENT, MID, PREFIX, UNIT_E8, Desk, cancels, ladder, notes, orders_of, settings
+
+ACCEPTED, EXPIRED, FILLED, REJECTED = (
+    OrderState.ACCEPTED,
+    OrderState.EXPIRED,
+    OrderState.FILLED,
+    OrderState.REJECTED,
+)
+SIDES = pytest.mark.parametrize("side", list(Side))
+
+
+def ready(*overrides: str, profile: str = "owner") -> Desk:
+    """A desk in a calm market, all windows full, nothing open."""
+    desk = Desk(settings(profile, *overrides))
+    desk.book()
+    return desk
+
+
+def blocked(desk: Desk) -> str:
+    """The operating state and its first cause, in one word each."""
+    first = desk.engine.mode.first()
+    return f"{desk.engine.mode.state.value} {first[0].value if first else ''}".strip()
+
+
+# -- entries --------------------------------------------------------------------------------------------------------
+
+
+@SIDES
+def test_a_signal_becomes_an_order(side: Side) -> None:
+    """An accepted signal submits one entry and tells so in signals and orders, in this order."""
+    desk = ready()
+    actions = desk.signal(side)
+    order = desk.sent(actions)
+    assert (order.side, order.purpose, order.type, order.created_ns) == (side, Purpose.ENTRY, OrderType.MARKET, desk.now_ns)
+    assert [type(action).__name__ for action in actions] == ["Submit", "Note", "Note"]
+    signal, told = notes(actions, "signals"), notes(actions, "orders")
+    assert (signal[0]["side"], signal[0]["accepted"], signal[0]["reject_reason"]) == (
+        "LONG" if side is Side.BUY else "SHORT", True, None,
+    )  # fmt: skip
+    assert (told[0]["client_id"], told[0]["status"]) == (order.client_id, "SUBMITTED")
+
+
+REFUSALS: list[tuple[str, Any, str]] = [
+    ("operator", lambda desk: desk.command("stop_entries"), "OPERATOR: test: entries stopped"),
+    ("kill", lambda desk: desk.command("kill"), "KILL: test: kill switch"),
+    ("shutdown", lambda desk: desk.command("shutdown"), "SHUTDOWN: test: shutdown"),
+    (
+        "stream",
+        lambda desk: desk.step(StreamState(desk.now_ns, 0, "depth", False, "no frame for 3 s")),
+        "STREAM: depth of BTCUSDT: no frame for 3 s",
+    ),
+    (
+        "market decision",
+        lambda desk: desk.book([(BID, MID - 200, 9_999), (ASK, MID + 200, 9_999)]),
+        "SPREAD_WIDE: 5.19 bps > 4 bps",
+    ),
+    ("broken chain", lambda desk: desk.step(BookInvalid(desk.now_ns, 0, "gap")), "DATA_GAP: the book is not in sequence"),
+    ("gate", lambda desk: desk.wait(301), "P10 STALE: book age 301 ms > 300 ms"),
+    ("holding", lambda desk: desk.open(), "IN_POSITION: holds 0.008"),
+    ("pending", lambda desk: desk.signal(), "ORDER_PENDING: an order of this instrument is on its way"),
+]
+
+
+@pytest.mark.parametrize(("name", "before", "reason"), REFUSALS, ids=[row[0] for row in REFUSALS])
+def test_a_signal_that_becomes_no_order_says_why(name: str, before: Any, reason: str) -> None:
+    """Whoever refuses, the signal is recorded with the reason in words and counted under its code."""
+    desk = ready()
+    before(desk)
+    desk.engine.refusals.clear()
+    actions = desk.signal()
+    record = notes(actions, "signals")[0]
+    assert orders_of(actions) == []
+    assert (record["accepted"], record["reject_reason"]) == (False, reason)
+    assert list(desk.engine.refusals.values()) == [1]
+
+
+def test_a_window_that_is_not_full_is_a_named_refusal() -> None:
+    """While windows fill, a signal ends in «warming up» and not in silence."""
+    desk = ready()
+    desk.engine.memory.set(0, ready=Ready.VOLUME | Ready.IMBALANCE, entry_side=1, return_count=30)
+    record = notes(desk.wake(Bits.ENTRY), "signals")[0]
+    assert record["reject_reason"] == "WARMING_UP: momentum 30 of 120 seconds"
+
+
+@pytest.mark.parametrize("ending", ["close", "gate refusal", "rejection"])
+def test_a_cooldown_follows(ending: str) -> None:
+    """After a close, a refusal by the gate, or an entry that came to nothing, the next 5 s take no entry."""
+    desk = ready()
+    if ending == "close":
+        desk.open()
+        desk.close()
+    elif ending == "gate refusal":
+        desk.wait(400).signal()
+    else:
+        desk.report(desk.sent(desk.signal()), REJECTED, reason="-2019 margin")
+    desk.wait(4_999).book()
+    desk.signal()
+    desk.wait(1).book()
+    accepted = desk.signal()
+    assert str(desk.reasons()[-2]).startswith("COOLDOWN: 0.0 s left")
+    assert desk.reasons()[-1] is None and len(orders_of(accepted)) == 1
+
+
+def test_a_refusal_that_repeats_disables_entries() -> None:
+    """P14: the fourth entry one way without a round trip blocks entries until a person allows them."""
+    desk = ready("strategy.params.cooldown_s=0")
+    for _ in range(4):
+        answer = desk.signal()
+        for order in orders_of(answer):
+            desk.report(order, REJECTED)
+        desk.wait(2_000).book()
+    assert blocked(desk) == "ENTRY_BLOCKED P14"
+
+
+def test_the_compiled_ceiling_halts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """P04: a breach of the ceiling is no refusal among others: it halts, and closes what is open elsewhere."""
+    desk = Desk(instruments=TWO)
+    held = desk.open(lots=1)
+    desk.wait(2_000).book(instrument=1)
+    monkeypatch.setitem(CEILING_EQUITY, "owner", 1.0)
+    actions = desk.signal(instrument=1)
+    assert blocked(desk) == "HALTED P04"
+    assert [(order.instrument, order.purpose) for order in orders_of(actions)] == [(held.instrument, Purpose.EXIT)]
+
+
+# -- strategies -----------------------------------------------------------------------------------------------------
+
+
+class Asking:
+    """A strategy that always gives one answer, or raises it."""
+
+    name = "asking"
+    asks = Asks()
+
+    def __init__(self, answer: Intent | Decline | Exception | None) -> None:
+        self.answer = answer
+
+    def decide(self, view: View) -> Intent | Decline | None:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def state(self) -> dict[str, object]:
+        return {}
+
+
+def test_an_exception_in_a_strategy_blocks_entries_and_says_so() -> None:
+    """The program goes on, entries do not, and both the transition and later refusals name strategy and error."""
+    desk = ready()
+    desk.engine.strategy, kept = Asking(ZeroDivisionError("no volume")), desk.engine.strategy
+    actions = desk.signal()
+    said = "FAULT: strategy asking raised ZeroDivisionError: no volume"
+    assert [note["trigger"] for note in notes(actions, "state_transitions")] == [said]
+    assert (blocked(desk), orders_of(actions)) == ("ENTRY_BLOCKED FAULT", [])
+    desk.engine.strategy = kept
+    desk.signal()
+    assert desk.reasons() == [said]
+
+
+def test_exits_go_on_after_an_exception() -> None:
+    """A fault blocks entries only: the next exit condition closes the position."""
+    desk = ready()
+    desk.open()
+    kept, desk.engine.strategy = desk.engine.strategy, Asking(RuntimeError("x"))
+    desk.wake(Bits.ENTRY)
+    desk.engine.strategy = kept
+    assert desk.close().reduce_only
+    assert desk.engine.traders[0].state is PositionState.FLAT
+
+
+@pytest.mark.parametrize("answer", [None, Decline("TOO_EARLY", "wait")])
+def test_a_strategy_may_have_nothing_to_say(answer: Decline | None) -> None:
+    """No answer is no signal; a decline is one, with its own words."""
+    desk = ready()
+    desk.engine.strategy = Asking(answer)
+    desk.wake(Bits.ASK)
+    assert desk.reasons() == ([] if answer is None else ["TOO_EARLY: wait"])
+
+
+def test_an_exit_without_a_position_is_nothing() -> None:
+    """A strategy that wants to close what is not there sends no order."""
+    desk = ready()
+    desk.engine.strategy = Asking(Intent(0, Side.SELL, Purpose.EXIT, "nerves"))
+    assert desk.wake(Bits.ASK) == []
+
+
+# -- exits ----------------------------------------------------------------------------------------------------------
+
+
+@SIDES
+def test_an_exit_closes_the_whole_position(side: Side) -> None:
+    """A fired condition sends one reduce-only market order of the open lots, with its reason in the record."""
+    desk = ready()
+    desk.open(side, lots=5)
+    actions = desk.exit_fires(Exit.REVERSAL)
+    order = desk.sent(actions)
+    assert (order.side, order.quantity, order.reduce_only, order.type) == (side.other, 5, True, OrderType.MARKET)
+    assert notes(actions, "orders")[0]["reason"] == "book_reversal"
+
+
+def test_one_exit_at_a_time() -> None:
+    """While an exit is on its way, another condition sends no second one."""
+    desk = ready()
+    desk.open()
+    desk.sent(desk.exit_fires(Exit.FADE))
+    assert orders_of(desk.exit_fires(Exit.STOP)) == []
+
+
+@pytest.mark.parametrize("word", [REJECTED, EXPIRED, OrderState.CANCELED])
+def test_an_exit_is_tried_again_until_flat(word: OrderState) -> None:
+    """An exit is a goal and no call (F19): each that comes to nothing is sent again after 200 ms under a new id, for
+    what is left and with the first reason, until the position is flat and no deadline remains."""
+    desk = ready()
+    desk.open()
+    order = desk.sent(desk.exit_fires(Exit.REVERSAL))
+    ids, left = [order.client_id], 8
+    for attempt in range(20):
+        if attempt == 9:
+            desk.fill(order, lots=3)
+            left = 5
+        desk.report(order, word, 8 - left)
+        assert desk.engine.timer_ns <= desk.now_ns + 1_000 * MS
+        actions = desk.timer()
+        while not orders_of(actions):
+            actions = desk.timer()
+        order = desk.sent(actions)
+        assert (order.quantity, order.reduce_only, notes(actions, "orders")[0]["reason"]) == (left, True, "book_reversal")
+        ids.append(order.client_id)
+    assert len(set(ids)) == 21
+    actions = desk.fill(order)
+    desk.report(order, FILLED, left)
+    assert notes(actions, "trades")[0]["exit_reason"] == "book_reversal"
+    assert (desk.engine.timer_ns, desk.engine.unfinished()) == (FAR_NS, False)
+
+
+def test_a_retry_waits_200_milliseconds() -> None:
+    """The wait keeps a refused exit from becoming a storm of messages."""
+    desk = ready()
+    desk.open()
+    desk.report(desk.sent(desk.exit_fires(Exit.FADE)), REJECTED)
+    assert desk.engine.timer_ns == desk.now_ns + 200 * MS
+
+
+def test_a_new_exit_condition_does_not_wait_for_the_retry() -> None:
+    """A stop that fires while an exit waits for its next try is sent at once, and the retry is off."""
+    desk = ready()
+    desk.open()
+    desk.report(desk.sent(desk.exit_fires(Exit.FADE)), REJECTED)
+    order = desk.sent(desk.wait(10).exit_fires(Exit.STOP))
+    assert order.quantity == 8
+    desk.timers(1)
+    assert len(orders_of(desk.log, Purpose.EXIT)) == 2
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_no_cause_stops_an_exit(cause: Cause) -> None:
+    """P34: whatever holds entries back, an exit that fires is sent."""
+    desk = ready()
+    desk.open()
+    desk.engine.mode.block(cause, "test")
+    assert desk.sent(desk.exit_fires(Exit.FADE)).reduce_only
+
+
+def test_no_count_of_messages_stops_an_exit() -> None:
+    """P34: with every message window used up, the exit goes out all the same."""
+    desk = ready()
+    desk.open()
+    for _ in range(200):
+        desk.engine.ledger.message(desk.now_ns)
+    assert desk.sent(desk.exit_fires(Exit.FADE)).reduce_only
+
+
+@pytest.mark.parametrize(("bit", "acts"), [(Exit.FADE, False), (Exit.REVERSAL, False), (Exit.STOP, True)])
+def test_halted_market_lets_only_the_stop_through(bit: int, acts: bool) -> None:
+    """While the market decision is HALTED ordinary exits wait and the stop does not."""
+    desk = ready()
+    desk.open()
+    desk.step(BookInvalid(desk.now_ns, 0, "gap"))
+    assert bool(orders_of(desk.exit_fires(bit))) is acts
+
+
+def test_an_exit_held_back_fires_again() -> None:
+    """When the halt ends, conditions that fired meanwhile may fire anew: the compiled bits are cleared."""
+    desk = ready()
+    desk.open()
+    desk.step(BookInvalid(desk.now_ns, 0, "gap"))
+    desk.exit_fires(Exit.REVERSAL)
+    desk.wait(500).book()
+    desk.timers(2)
+    assert desk.engine.traders[0].machine.now.decision is Decision.ALLOWED
+    assert desk.engine.memory.view(0).get("exit_bits") == 0
+
+
+# -- protection -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("side", "tick"), [(Side.BUY, 731_500), (Side.SELL, 808_500)])
+def test_the_first_fill_rests_the_stop(side: Side, tick: int) -> None:
+    """With the first lot a reduce-only stop for the whole entry goes to the venue, 5 % from the average entry, and the
+    compiled exit conditions are armed with the same tick."""
+    desk = ready()
+    entry = desk.sent(desk.signal(side))
+    stop = desk.sent(desk.fill(entry, MID, 3))
+    assert (stop.type, stop.side, stop.quantity, stop.trigger) == (OrderType.STOP_MARKET, side.other, 8, tick)
+    assert (stop.reduce_only, stop.purpose) == (True, Purpose.STOP)
+    view = desk.engine.memory.view(0)
+    assert (view.get("position_side"), view.get("stop_tick")) == (side.sign, tick)
+
+
+def test_a_later_fill_moves_the_compiled_stop_only() -> None:
+    """The second fill changes the average entry: the armed tick follows, no second stop goes out."""
+    desk = ready()
+    entry = desk.sent(desk.signal())
+    desk.fill(entry, MID, 4)
+    assert orders_of(desk.fill(entry, MID + 200, 4)) == []
+    assert desk.engine.memory.view(0).get("stop_tick") == 731_595
+
+
+def test_a_close_takes_the_stop_away() -> None:
+    """No stop outlives its position: the closing fill cancels it and disarms the compiled conditions."""
+    desk = ready()
+    desk.open()
+    stop = desk.engine.traders[0].stop_id
+    order = desk.sent(desk.exit_fires(Exit.FADE))
+    assert cancels(desk.fill(order)) == [stop]
+    assert desk.engine.memory.view(0).get("position_side") == 0
+
+
+def test_the_stop_at_the_venue_closes_the_trip() -> None:
+    """A stop that the venue executed ends the round trip with its own reason."""
+    desk = ready()
+    desk.open()
+    stop = orders_of(desk.log, Purpose.STOP)[0]
+    record = notes(desk.fill(stop, 731_400), "trades")[0]
+    assert (record["exit_reason"], record["exit"], record["pnl_net"]) == ("stoploss_on_exchange", "73140", "-30.88")
+
+
+def test_a_liquidation_is_booked_under_its_name() -> None:
+    """An execution that nobody here asked for changes position and money like any other, and names its cause."""
+    desk = ready()
+    desk.open()
+    fill = Fill(desk.now_ns, "autoclose-1", 99, 0, Side.SELL, 700_000, 8, 2 * E8, False, desk.now_ns, "liquidation")
+    record = notes(desk.step(fill), "trades")[0]
+    assert (record["exit_reason"], record["pnl_net"]) == ("liquidation", "-58")
+    assert desk.engine.ledger.wallet_e8 == 12 * E8
+
+
+# -- money ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_fill_counts_once() -> None:
+    """The same execution heard twice changes position, wallet and records once."""
+    desk = ready()
+    entry = desk.sent(desk.signal())
+    fill = Fill(desk.now_ns, entry.client_id, 1, 0, Side.BUY, MID, 8, 5_000, False, desk.now_ns)
+    desk.step(fill)
+    wallet = desk.engine.ledger.wallet_e8
+    assert desk.step(fill) == []
+    assert (desk.engine.ledger.wallet_e8, desk.engine.traders[0].position.lots) == (wallet, 8)
+
+
+def test_a_fill_of_nobody_changes_nothing() -> None:
+    """An execution of an unknown order without a cause is counted as strange and books nothing."""
+    desk = ready()
+    assert desk.step(Fill(desk.now_ns, "other", 1, 0, Side.BUY, MID, 8, 5_000, False, desk.now_ns)) == []
+    assert (desk.engine.orders.strange_fills, desk.engine.ledger.wallet_e8) == (1, 70 * E8)
+
+
+def test_equity_is_wallet_plus_open_profit() -> None:
+    """At a mid 50 ticks above the entry, 8 lots are worth 8 · 50 units more than the wallet says."""
+    desk = ready()
+    desk.open(fee_e8=7)
+    desk.wait(100).book(ladder(MID + 50))
+    assert desk.engine.equity_e8() == 70 * E8 - 7 + 400 * UNIT_E8
+
+
+def test_funding_reaches_wallet_and_trip() -> None:
+    """Funding paid on an open position is gone from the wallet and part of the trip's net result."""
+    desk = ready()
+    desk.open(lots=1)
+    desk.step(Funding(desk.now_ns, 0, -3_000, 10_000, MID * INSTRUMENT.tick_e8))
+    desk.close(MID + 100)
+    record = notes(desk.log, "trades")[0]
+    assert (record["funding"], record["pnl_net"]) == ("-0.00003", "0.00997")
+    assert desk.engine.ledger.wallet_e8 == 70 * E8 + 100 * UNIT_E8 - 3_000
+
+
+# -- limits over time -----------------------------------------------------------------------------------------------
+
+FREE = ("strategy.params.cooldown_s=0", "risk.fee_budget_pct=100")
+
+
+def lose(desk: Desk, loss_e8: int, how: str) -> None:
+    """A loss of ``loss_e8`` on one lot: realised, as fees, as funding, or still open at the last mid."""
+    ticks, rest = divmod(loss_e8, UNIT_E8)
+    assert rest == 0
+    if how == "realised":
+        desk.trip(MID - ticks)
+    elif how == "fees":
+        desk.trip(MID, fee_e8=loss_e8)
+    elif how == "funding":
+        desk.open(lots=1)
+        desk.step(Funding(desk.now_ns, 0, -loss_e8, 0, 0))
+        desk.timers(1)
+    else:
+        desk.open(lots=1)
+        desk.wait(100).book(ladder(MID - ticks))
+        desk.timers(1)
+
+
+HOWS = pytest.mark.parametrize("how", ["realised", "fees", "funding", "open"])
+
+
+@HOWS
+@pytest.mark.parametrize(("loss_e8", "state"), [(3_499_990_000, "NORMAL"), (3_500_000_000, "ENTRY_BLOCKED P21_SOFT")])
+def test_the_soft_daily_loss_blocks_entries(how: str, loss_e8: int, state: str) -> None:
+    """P21: at 50 % lost of the day's equity, in whatever form, entries stop and nothing is closed; a tick less passes."""
+    desk = ready("risk.daily_loss_soft_pct=50", *FREE)
+    lose(desk, loss_e8, how)
+    assert blocked(desk) == state
+    assert desk.engine.traders[0].state is (PositionState.OPEN if how in ("funding", "open") else PositionState.FLAT)
+
+
+@HOWS
+@pytest.mark.parametrize(("loss_e8", "state"), [(3_849_990_000, "NORMAL"), (3_850_000_000, "HALTED P21")])
+def test_the_hard_daily_loss_closes_and_halts(how: str, loss_e8: int, state: str) -> None:
+    """P21: at 55 % of the day's equity, in whatever form, the position is closed and the program halts."""
+    desk = ready("risk.drawdown_max_pct=99", *FREE)
+    lose(desk, loss_e8, how)
+    assert blocked(desk) == state
+    closing = how in ("funding", "open") and state != "NORMAL"
+    assert desk.engine.traders[0].state is {True: PositionState.EXITING, False: desk.engine.traders[0].state}[closing]
+    assert bool(orders_of(desk.log, Purpose.EXIT)) is (closing or how in ("realised", "fees"))
+
+
+def test_the_cautious_profile_blocks_at_5_and_halts_at_10_percent() -> None:
+    """P21 by the catalogue's numbers: 3.50 USDT of 70 stop entries, 7.00 USDT halt; both sentences carry both numbers."""
+    desk = ready(*FREE, profile="cautious")
+    desk.trip(MID - 35_000)
+    desk.trip_anyway = None  # type: ignore[attr-defined]
+    assert desk.engine.mode.first() == (Cause.DAILY_LOSS_SOFT, "day loss 5.00 % of equity >= 5.0 %")
+
+
+@pytest.mark.parametrize(("fallen", "state"), [(3_919_990_000, "NORMAL"), (3_920_000_000, "HALTED P22")])
+def test_drawdown_is_measured_from_the_peak(fallen: int, state: str) -> None:
+    """P22: after a day that won 28 USDT, 40 % below the peak of 98 halts, though the day has lost less than its limit."""
+    desk = ready("risk.drawdown_max_pct=40", *FREE)
+    desk.trip(MID + 280_000)
+    assert desk.engine.ledger.peak_e8 == 98 * E8
+    lose(desk, fallen, "realised")
+    assert blocked(desk) == state
+
+
+@pytest.mark.parametrize(("fee_e8", "state"), [(699_999_999, "NORMAL"), (700_000_000, "ENTRY_BLOCKED P23")])
+def test_the_fee_budget_of_a_day(fee_e8: int, state: str) -> None:
+    """P23: fees of 10 % of equity in a day stop entries, whatever was earned meanwhile."""
+    desk = ready("strategy.params.cooldown_s=0")
+    desk.trip(MID + 500_000, fee_e8)
+    assert blocked(desk) == state
+
+
+def test_a_losing_streak_pauses_then_needs_a_person() -> None:
+    """P24: the fifth loss in a row pauses entries for 15 minutes, each further one anew; the eighth stays blocked."""
+    desk, seen = ready("risk.repeat_entries_max=99"), []
+    for _ in range(8):
+        desk.trip(MID - 10)
+        seen.append(blocked(desk))
+        if seen[-1].endswith("PAUSE"):
+            assert desk.engine.timer_ns == desk.now_ns - 5 * SECOND + 15 * 60 * SECOND
+            desk.timer()
+            assert blocked(desk) == "NORMAL"
+    assert seen == ["NORMAL"] * 4 + ["ENTRY_BLOCKED P24_PAUSE"] * 3 + ["ENTRY_BLOCKED P24"]
+    assert desk.engine.timer_ns == FAR_NS
+
+
+def test_a_win_ends_the_streak() -> None:
+    """P24: four losses, a win and four losses are no streak."""
+    desk = ready()
+    for ticks in (-10, -10, -10, -10, 10, -10, -10, -10, -10):
+        desk.trip(MID + ticks)
+    assert blocked(desk) == "NORMAL"
+
+
+def test_a_new_day_lifts_what_belongs_to_the_day() -> None:
+    """P21 and P23: a soft daily block and a spent fee budget end at UTC midnight with a position still open; halts do not."""
+    desk = ready("risk.daily_loss_soft_pct=20", *FREE)
+    desk.open(lots=1)
+    desk.wait(100).book(ladder(MID - 140_000))
+    desk.timers(1)
+    assert blocked(desk) == "ENTRY_BLOCKED P21_SOFT"
+    desk.now_ns = (START_NS // DAY_NS + 1) * DAY_NS
+    desk.step(Timer(desk.now_ns))
+    assert blocked(desk) == "NORMAL"
+
+
+def test_open_profit_is_looked_at_once_a_second() -> None:
+    """With a position open the loss limits have a deadline each second; flat they have none."""
+    desk = ready()
+    desk.open()
+    deadlines = [desk.engine.timer_ns]
+    for _ in range(3):
+        desk.timer()
+        deadlines.append(desk.engine.timer_ns)
+    assert deadlines == [START_NS + number * SECOND for number in range(1, 5)]
+    desk.close()
+    assert desk.engine.timer_ns == FAR_NS
+
+
+# -- operating state ------------------------------------------------------------------------------------------------
+
+
+def test_stop_and_allow() -> None:
+    """An operator's stop blocks entries, is told once, and is lifted by the operator's word alone."""
+    desk = ready()
+    told = [
+        note["trigger"]
+        for name in ("stop_entries", "stop_entries", "allow_entries")
+        for note in notes(desk.command(name), "state_transitions")
+    ]
+    assert told == ["OPERATOR: test: entries stopped", "RECOVERED: OPERATOR lifted"]
+    assert blocked(desk) == "NORMAL"
+
+
+@pytest.mark.parametrize(("name", "state"), [("shutdown", "REDUCING SHUTDOWN"), ("kill", "HALTED KILL")])
+def test_the_end_cancels_entries_and_closes(name: str, state: str) -> None:
+    """Shutdown and kill cancel an entry on its way and close an open position, reduce-only, each in one step."""
+    desk = Desk(instruments=TWO)
+    desk.open()
+    desk.wait(2_000)
+    desk.book(instrument=1)
+    desk.engine.memory.set(0, exit_bits=0)
+    pending = desk.wait(1)
+    waiting = orders_of(pending.signal_anyway(1))[0]
+    actions = desk.command(name)
+    assert (blocked(desk), cancels(actions)) == (state, [waiting.client_id])
+    assert [(order.instrument, order.reduce_only) for order in orders_of(actions)] == [(0, True)]
