@@ -503,18 +503,31 @@ class Again:
     @classmethod
     def find(cls, data: Path, named: Path) -> Again:
         """By the run's folder, its recording's folder, or its id. Raises DataError when a part is missing."""
-        name = named.name
-        homes = [named.parent.parent] if (named / "summary.json").is_file() else sorted(data.glob("*/"))
+        here = named.absolute()
+        name = here.name
+        homes = sorted(data.glob("*/"))
+        if here.is_dir() and here.parent.name == "runs":
+            homes = [here.parent.parent]
+        elif here.is_dir() and here.parent.name == "market":
+            homes = sorted(here.parent.parent.glob("*/"))
         for home in homes:
             folder, journal = home / "runs" / name, home / "journal" / f"{name}.journal"
             if folder.is_dir() and journal.is_file():
                 recording = home.parent / "market" / name
                 if not recording.is_dir():
-                    raise DataError(f"run {name} has no recording at {recording}; it ran with feed.record = false")
+                    raise DataError(
+                        f"run {name} has no recording at {recording}; it ran with feed.record = false, or the quota "
+                        "has removed it"
+                    )
                 return cls(folder, journal, recording)
         raise DataError(
-            f"{named} is no run with a journal; give the folder of a run, such as {data}/paper/runs/<run id>"
+            f"{named} is no run with a journal (back tests keep none: run them again); give the folder of a run, such "
+            f"as {data}/paper/runs/<run id>"
         )
+
+    @property
+    def recording(self) -> Recording:
+        return self._recording
 
     def parts(self, scratch: Path) -> Parts:
         """The same parts once more, with the first run's settings, writing to ``scratch``."""

@@ -17,8 +17,8 @@ IMBALANCE   (unchanged) INVALID      RESTRICTED
 =========== =========== ============ ==========================================
 
 A violation acts at once; relief waits ``clear_after_ms``, so that a flickering condition is one period and not fifty:
-the decision is the severest that any violation of the last ``clear_after_ms`` calls for. ``RANGE`` is no decision
-condition: it asks for a new snapshot.
+the decision is the severest that any violation of the last ``clear_after_ms`` calls for. ``RANGE`` decides nothing: a
+new snapshot was asked for before, and the gate sends nothing into a book that is not proven.
 """
 
 from __future__ import annotations

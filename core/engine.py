@@ -7,6 +7,7 @@ fact. The same facts give the same actions on every machine, for ever.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from config.settings import Settings
 from core import records
@@ -160,7 +161,7 @@ class Engine:
         trader.move(PositionEvent.ENTRY_SENT)
         self._actions.append(Submit(self._now_ns, answer))
         self._signal(trader, view, None, "")
-        self._note("orders", records.order(self._now_ns, trader.instrument, order, ""))
+        self._note("orders", partial(records.order, self._now_ns, trader.instrument, order, ""))
 
     def _exit(self, trader: Trader, reason: str) -> None:
         """Send a closing order. An exit is a goal: it stays wanted until the position is flat."""
@@ -174,13 +175,13 @@ class Engine:
         trader.exit_id = approved.client_id
         trader.move(PositionEvent.EXIT_SENT)
         self._actions.append(Submit(self._now_ns, approved))
-        self._note("orders", records.order(self._now_ns, trader.instrument, order, trader.exit_reason))
+        self._note("orders", partial(records.order, self._now_ns, trader.instrument, order, trader.exit_reason))
 
     def _signal(self, trader: Trader, view: MarketView, reason: str | None, code: str) -> None:
         self.signals += 1
         if reason is not None:
             self.refusals[code] = self.refusals.get(code, 0) + 1
-        self._note("signals", records.signal(self._now_ns, trader.instrument, view, reason is None, reason))
+        self._note("signals", partial(records.signal, self._now_ns, trader.instrument, view, reason is None, reason))
 
     def _decided(self, trader: Trader, before: MarketDecision, view: MarketView) -> None:
         """Record a changed market decision, and let exits that were held back fire again."""
@@ -291,7 +292,7 @@ class Engine:
         was_flat = trader.position.lots == 0
         realised, trip = trader.position.apply(event)
         self.ledger.fill(realised, event.fee_e8)
-        self._note("fills", records.fill(event, trader.instrument, realised))
+        self._note("fills", partial(records.fill, event, trader.instrument, realised))
         if event.cause:
             trader.exit_reason = event.cause
         if trip is not None:
@@ -316,7 +317,7 @@ class Engine:
         kept = self.orders.add(approved)
         trader.stop_id = approved.client_id
         self._actions.append(Submit(self._now_ns, approved))
-        self._note("orders", records.order(self._now_ns, trader.instrument, kept, ""))
+        self._note("orders", partial(records.order, self._now_ns, trader.instrument, kept, ""))
 
     def _closed(self, trader: Trader, trip: RoundTrip) -> None:
         """A round trip is over: record it, clean up, count it."""
@@ -451,8 +452,8 @@ class Engine:
         actions, self._actions = self._actions, []
         return actions
 
-    def _note(self, file: str, record: dict[str, object]) -> None:
-        self._actions.append(Note(self._now_ns, file, record))
+    def _note(self, file: str, content: dict[str, object] | Callable[[], dict[str, object]]) -> None:
+        self._actions.append(Note(self._now_ns, file, content))
 
     def side_open(self, instrument: int) -> Side | None:
         """The side of the open position, for faces."""

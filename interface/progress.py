@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import time
 
@@ -18,6 +19,7 @@ class Progress:
         self._on = not quiet and sys.stderr.isatty()
         self._name = name
         self._next = 0.0
+        self._width = max(1, min(WIDTH, shutil.get_terminal_size().columns - 1))  # a wrapped line stays
 
     def share(self, done: float, whole: float) -> None:
         """``done`` of ``whole``, in any unit."""
@@ -36,7 +38,7 @@ class Progress:
     def done(self) -> None:
         """Clear the line."""
         if self._on:
-            sys.stderr.write("\r" + " " * WIDTH + "\r")
+            sys.stderr.write("\r" + " " * self._width + "\r")
             sys.stderr.flush()
 
     def _due(self) -> bool:
@@ -46,5 +48,5 @@ class Progress:
         return True
 
     def _line(self, text: str) -> None:
-        sys.stderr.write(f"\r{self._name}: {text}".ljust(WIDTH)[: WIDTH + 1])
+        sys.stderr.write("\r" + f"{self._name}: {text}".ljust(self._width)[: self._width])
         sys.stderr.flush()

@@ -11,6 +11,7 @@ from interface.drivers.parts import Parts
 from models.instrument import e8_text
 
 EMBEDDED = "EMBEDDED"
+PROBLEMS = ("records_problem", "journal_problem", "recording_problem")
 
 
 def results(engine: Engine) -> dict[str, Any]:
@@ -79,7 +80,7 @@ def market(parts: Parts) -> dict[str, Any]:
 
 def summary(parts: Parts, *, started_ns: int, ended_ns: int, hashes: Mapping[str, str]) -> dict[str, Any]:
     """The document ``summary.json``; times in µs."""
-    writer = parts.writer
+    writer, keeper, files = parts.writer, parts.keeper, parts.files
     return {
         "v": 1,
         "run_id": parts.run_id,
@@ -94,6 +95,9 @@ def summary(parts: Parts, *, started_ns: int, ended_ns: int, hashes: Mapping[str
         **parts.facts,
         "recording_problem": (writer.problem or None) if writer is not None else None,
         "recording_dropped": writer.dropped if writer is not None else 0,
+        "journal_problem": (keeper.failed or None) if keeper is not None else None,
+        "records_problem": files.problem or None,
+        "records_lost": files.lost,
         "market": market(parts),
         **results(parts.engine),
         "hashes": dict(hashes),
@@ -123,5 +127,12 @@ def text(document: Mapping[str, Any]) -> str:
         lines.append(f"  Left open     {left} (open profit {money['open_profit']} USDT)")
     if document["blocked_by"]:
         lines.append(f"  Blocked by    {'; '.join(document['blocked_by'].values())}")
+    if document.get("interrupted"):
+        lines.append("  Stopped       by a signal, before its end")
+    for name in PROBLEMS:
+        if document.get(name):
+            lines.append(f"  Problem       {document[name]}")
+    if document.get("records_lost"):
+        lines.append(f"  Lost          {document['records_lost']} records that the disk refused")
     lines.append(f"  Files         {document['folder']}")
     return "\n".join(lines)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from models.order import ApprovedOrder
@@ -36,12 +38,22 @@ class Resync(msgspec.Struct, frozen=True, tag="resync"):
     reason: str
 
 
-class Note(msgspec.Struct, frozen=True, tag="note"):
-    """A record for one of the run's files; ``record`` holds the keys of conventions §4 in order, without v and seq."""
+class Note(msgspec.Struct, tag="note"):
+    """A record for one of the run's files: the keys of conventions §4 in order, without v and seq.
+
+    ``content`` is the record, or what builds it when it is first read: after the wishes of the same fact have left, so
+    that an order does not wait for the text that tells of it. What a builder reads must stand still until then.
+    """
 
     at_ns: int
     file: str
-    record: dict[str, object]
+    content: dict[str, object] | Callable[[], dict[str, object]]
+
+    @property
+    def record(self) -> dict[str, object]:
+        if callable(self.content):
+            self.content = self.content()
+        return self.content
 
 
 Action = Submit | Cancel | Query | Resync | Note

@@ -61,12 +61,13 @@ class Orders:
 
     def __init__(self) -> None:
         self._orders: OrderedDict[str, Order] = OrderedDict()
+        self._alive: dict[str, Order] = {}  # of them, those that are not terminal: a handful, asked at each entry
         self.strange_fills = 0  # fills of orders nobody here knows
         self.old_news = 0
 
     def add(self, approved: ApprovedOrder) -> Order:
         order = Order(approved)
-        self._orders[approved.client_id] = order
+        self._orders[approved.client_id] = self._alive[approved.client_id] = order
         while len(self._orders) > KEPT:
             oldest = next((key for key, kept in self._orders.items() if not kept.alive), None)
             if oldest is None:
@@ -81,10 +82,8 @@ class Orders:
         """Own orders of an instrument that are not terminal, oldest first."""
         return [
             order
-            for order in self._orders.values()
-            if order.alive
-            and order.approved.instrument == instrument
-            and (purpose is None or order.approved.purpose is purpose)
+            for order in self._alive.values()
+            if order.approved.instrument == instrument and (purpose is None or order.approved.purpose is purpose)
         ]
 
     def report(self, report: OrderReport) -> Order | None:
@@ -96,6 +95,8 @@ class Orders:
             self.old_news += 1
             return None
         order.state = report.state
+        if order.state.terminal:
+            self._alive.pop(report.client_id, None)
         if order.state is not OrderState.UNKNOWN:
             order.proven = order.state
         order.venue_id = report.venue_id or order.venue_id

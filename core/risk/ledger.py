@@ -100,7 +100,17 @@ class RiskLedger:
             kept.append(entry)
 
     def messages_since(self, at_ns: int, window_ns: int) -> int:
-        return sum(1 for time in self.messages if time > at_ns - window_ns)
+        count = 0
+        for time in reversed(self.messages):  # the newest first: the windows are short, the times many
+            if time <= at_ns - window_ns:
+                break
+            count += 1
+        return count
 
     def entries_since(self, at_ns: int, window_ns: int) -> int:
-        return sum(1 for entry in self.entries if entry.at_ns > at_ns - window_ns)
+        count = 0
+        for entry in reversed(self.entries):
+            if entry.at_ns <= at_ns - window_ns:
+                break
+            count += 1
+        return count

@@ -7,17 +7,20 @@ import math
 from pathlib import Path
 
 from config.settings import Settings
-from interface.commands import outcome
+from interface.commands import outcome, streams
 from interface.commands.config import effective_toml
-from interface.commands.loading import loaded
+from interface.commands.loading import loaded, on_tape, span
 from interface.progress import Progress
 
 DEFAULT_SEED = 7
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    tape = Path(arguments.tape) if arguments.tape else None
+    if tape is not None:
+        settings = on_tape(arguments, tape)
     if arguments.speed == math.inf:
-        return _virtual(arguments, settings)
+        return _generated(arguments, settings) if tape is None else _recorded(arguments, settings, tape)
     from interface.commands.run import on_sockets
 
     return on_sockets(
@@ -27,7 +30,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         for_ns=arguments.for_ns,
         speed=arguments.speed,
         seed=_seed(arguments),
-        tape=Path(arguments.tape) if arguments.tape else None,
+        tape=tape,
     )
 
 
@@ -35,26 +38,47 @@ def _seed(arguments: argparse.Namespace) -> int:
     return DEFAULT_SEED if arguments.seed is None else int(arguments.seed)
 
 
-def _virtual(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Virtual time: the frames of the market, or of the tape, as fast as they can be taken."""
+def _generated(arguments: argparse.Namespace, settings: Settings) -> int:
+    """The seeded market in virtual time, as fast as its frames can be taken; a signal brings the end forward."""
     import wiring
-    from interface.drivers import history, virtual
+    from interface.drivers import virtual
     from utils.clock import wall_ns
 
     config = effective_toml(loaded(arguments))
-    started_ns = wall_ns()
     shown = Progress(arguments, "demo")
-    if arguments.tape:
-        parts, recordings = wiring.history(settings, [Path(arguments.tape)], mode="paper", started_ns=started_ns)
-        first_ns = recordings[0].index.files[0].first_received_ns
-        until_ns = first_ns + arguments.for_ns
-        ended_ns = history.drive(parts, recordings[0].chunks(), shown.bytes, until_ns=until_ns)
-    else:
-        parts, source = wiring.paper_virtual(settings, seed=_seed(arguments), started_ns=started_ns)
-        first_ns = wiring.VIRTUAL_START_NS
-        ended_ns = virtual.drive(
-            parts, source, arguments.for_ns, lambda done: shown.share(done, arguments.for_ns), prime=settings.feed.prime
-        )
-    shown.done()
-    document = outcome.finish(parts, started_ns=first_ns, ended_ns=ended_ns, config=config)
+    with streams.stoppable() as stop:
+        parts, source = wiring.paper_virtual(settings, seed=_seed(arguments), started_ns=wall_ns())
+        with outcome.guarded(parts):
+            ended_ns = virtual.drive(
+                parts,
+                source,
+                arguments.for_ns,
+                lambda done: shown.share(done, arguments.for_ns),
+                prime=settings.feed.prime,
+                stop=stop,
+            )
+            shown.done()
+            parts.facts["interrupted"] = stop.asked
+            document = outcome.finish(parts, started_ns=wiring.VIRTUAL_START_NS, ended_ns=ended_ns, config=config)
+    return outcome.tell(document, arguments)
+
+
+def _recorded(arguments: argparse.Namespace, settings: Settings, tape: Path) -> int:
+    """The first part of a recording, as fast as it can be read."""
+    import wiring
+    from interface.drivers import history
+    from utils.clock import wall_ns
+
+    config = effective_toml(loaded(arguments))
+    shown = Progress(arguments, "demo")
+    with streams.stoppable() as stop:
+        parts, recordings = wiring.history(settings, [tape], mode="paper", started_ns=wall_ns())
+        with outcome.guarded(parts):
+            first_ns, _ = span(recordings[0])
+            ended_ns = history.drive(
+                parts, recordings[0].chunks(), shown.bytes, until_ns=first_ns + arguments.for_ns, stop=stop
+            )
+            shown.done()
+            parts.facts["interrupted"] = stop.asked
+            document = outcome.finish(parts, started_ns=first_ns, ended_ns=ended_ns, config=config)
     return outcome.tell(document, arguments)

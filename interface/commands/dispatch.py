@@ -6,6 +6,7 @@ Standard library only until ``environment`` has found or made the environment wi
 from __future__ import annotations
 
 import argparse
+import atexit
 import errno
 import hashlib
 import importlib
@@ -98,7 +99,8 @@ def report(error: ScalperError, *, as_json: bool) -> int:
             sys.stdout.write(json.dumps({"error": document(error)}, ensure_ascii=False) + "\n")
             sys.stdout.flush()
         else:
-            sys.stderr.write(f"scalper: {error.message}{mark}\n")
+            clear = "\r\x1b[K" if sys.stderr.isatty() else ""  # a line of progress may stand there
+            sys.stderr.write(f"{clear}scalper: {error.message}{mark}\n")
     except OSError:  # nobody can be told: the exit code still says it
         streams.drop_output()
     return error.exit_code
@@ -165,6 +167,7 @@ def compile_cache(data_dir: Path) -> None:
     os.environ["NUMBA_CACHE_DIR"] = str(caches / name)
     if preflight.cannot_write(caches):
         os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="scalper-numba-")
+        atexit.register(shutil.rmtree, os.environ["NUMBA_CACHE_DIR"], ignore_errors=True)
         return
     if caches.is_dir():
         for other in caches.iterdir():

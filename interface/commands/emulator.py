@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from config.settings import Settings
+from models.error import PreflightError
+
+REFUSED = {
+    errno.EADDRINUSE: "is taken; choose another with --port, or none for any free one",
+    errno.EACCES: "needs more rights than you have; choose one above 1023 with --port",
+}
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -17,7 +24,13 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
     speed = None if arguments.speed == math.inf else arguments.speed
     market = tape(Path(arguments.tape)) if arguments.tape else generated(settings, arguments.seed)
-    return int(host(market, port=arguments.port, speed=speed, recorded=bool(arguments.tape)))
+    try:
+        return int(host(market, port=arguments.port, speed=speed, recorded=bool(arguments.tape)))
+    except OSError as error:
+        if not arguments.port or error.errno not in REFUSED:
+            raise
+        where = f"port {arguments.port} or {arguments.port + 1} of 127.0.0.1"
+        raise PreflightError(f"{where} {REFUSED[error.errno]}", code="PORT") from None
 
 
 def generated(settings: Settings, seed: int | None) -> Any:

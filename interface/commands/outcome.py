@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import shutil
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from interface import summary
@@ -13,20 +16,28 @@ from models.control import Operating
 from storage.cold.records import FILES, file_hash
 
 EXIT_HALTED = 6
+EXIT_LOST = 1
 
 
 def finish(parts: Parts, *, started_ns: int, ended_ns: int, config: str) -> dict[str, Any]:
-    """Write what is left of a run's files and return its summary."""
-    parts.session.carry(parts.engine.finish(ended_ns))
-    if parts.keeper is not None:
-        parts.keeper.finish(ended_ns, parts.engine.memory.hash())
-    parts.files.flush()
+    """Close all that a run keeps and return its summary, which is written last: it tells what went wrong at closing.
+
+    A disk that refuses raises nothing here: the summary says so, and the run's result still reaches its reader.
+    """
+    with contextlib.ExitStack() as stack:
+        for close in reversed(parts.closing):
+            stack.callback(close)
+        parts.session.carry(parts.engine.finish(ended_ns))
+        if parts.keeper is not None:
+            parts.keeper.finish(ended_ns, parts.engine.memory.hash())
     hashes = {name: file_hash(parts.folder / f"{name}.jsonl") for name in FILES}
     document = summary.summary(parts, started_ns=started_ns, ended_ns=ended_ns, hashes=hashes)
-    parts.files.write_document("summary.json", document)
-    parts.files.write_document("config.toml", config)
-    for close in parts.closing:
-        close()
+    try:
+        parts.files.write_document("config.toml", config)
+        parts.files.write_document("summary.json", document)
+    except OSError as error:
+        document["records_problem"] = f"the summary cannot be written: {error.strerror}"
+        document["records_lost"] += 1
     return document
 
 
@@ -34,6 +45,22 @@ def tell(document: dict[str, Any], arguments: argparse.Namespace) -> int:
     """Print the summary as asked; the exit code of a finite run."""
     if arguments.json:
         sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
-    elif not arguments.quiet:
+    else:
         sys.stdout.write(summary.text(document) + "\n")
-    return EXIT_HALTED if document["operating"] == Operating.HALTED.value else 0
+    if document["operating"] == Operating.HALTED.value:
+        return EXIT_HALTED
+    return EXIT_LOST if document["records_lost"] else 0
+
+
+@contextlib.contextmanager
+def guarded(parts: Parts) -> Iterator[None]:
+    """Close the files of a run that an error ends, and remove its folder when nothing else would tell of it."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.ExitStack() as stack:
+            if parts.keeper is None:
+                stack.callback(shutil.rmtree, parts.folder, ignore_errors=True)
+            for close in reversed(parts.closing):
+                stack.callback(close)
+        raise

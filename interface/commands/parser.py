@@ -23,6 +23,7 @@ MODES = ("paper", "rehearsal", "shadow", "testnet", "live")
 SOURCES = ("auto", "binance", "embedded")
 LEVELS = ("debug", "info", "warning", "error", "critical")
 SPEED_MAX = math.inf
+SOCKET_SPEED_MAX = 1000  # no socket carries more of a busy market; ``max`` goes as fast as it is read
 GLOBAL_VALUES = ("--config", "--set", "--lang", "--log-level", "--log-format", "--data-dir")
 
 
@@ -30,7 +31,11 @@ class Parser(argparse.ArgumentParser):
     """Raises UsageError where argparse would print and leave."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message.removeprefix('argument ')}; see `{self.prog} --help`")
+        text = message.removeprefix("argument ")
+        option, found, _ = text.partition(": expected one argument")
+        if found:  # none was there, or it looks like an option
+            text = f"{option} needs a value; one that begins with - is written {option.split('/')[0]}=VALUE"
+        raise UsageError(f"{text}; see `{self.prog} --help`")
 
 
 # --------------------------------------------------------------------------------------------------------- value types
@@ -47,6 +52,13 @@ def one_of(noun: str, known: Sequence[str]) -> Callable[[str], str]:
         return text
 
     return check
+
+
+def filename(text: str) -> str:
+    """A file or folder: anything but nothing, which would mean the working folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("the path is empty; name a file or folder")
+    return text
 
 
 def source(text: str) -> str:
@@ -66,15 +78,17 @@ def duration(text: str) -> int:
 
 
 def speed(text: str) -> float:
-    """A multiple of real time, 1 or more, or ``max`` (infinite)."""
+    """A multiple of real time from 1 on, or ``max`` (infinite)."""
     if text == "max":
         return SPEED_MAX
     try:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not 1 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a speed; write a number from 1 up, or max")
+    if not 1 <= value <= SOCKET_SPEED_MAX:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a speed; write a number from 1 to {SOCKET_SPEED_MAX}, or max"
+        )
     return value
 
 
@@ -86,9 +100,9 @@ def seed(text: str) -> int:
 
 
 def port(text: str) -> int:
-    """A port number, 0 to 65535."""
-    if not re.fullmatch(r"\d{1,5}", text) or int(text) > 65_535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port; write a number from 0 (any free one) to 65535")
+    """A port number, 0 to 65534: the streams take the one above."""
+    if not re.fullmatch(r"\d{1,5}", text) or int(text) > 65_534:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; write a number from 0 (any free one) to 65534")
     return int(text)
 
 
@@ -137,27 +151,33 @@ def _demo(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--speed", type=speed, default=1.0, help="1 (default) to max; max needs no sockets")
     parser.add_argument("--seed", type=seed, help="seed of the market; the same seed is the same run")
-    parser.add_argument("--tape", metavar="PATH", help="play a recording instead of the generated market")
+    parser.add_argument(
+        "--tape", type=filename, metavar="PATH", help="play a recording instead of the generated market"
+    )
     _results(parser)
 
 
 def _backtest(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("recordings", nargs="+", metavar="RECORDING", help="folder of a recording, or a raw capture")
+    parser.add_argument("recordings", nargs="+", type=filename, metavar="RECORDING", help="folder of a recording")
     parser.add_argument("--from", dest="from_ns", type=moment, metavar="TIME", help="first instant, ISO 8601, UTC")
     parser.add_argument("--to", dest="to_ns", type=moment, metavar="TIME", help="end, not included")
     _results(parser)
 
 
 def _replay(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", metavar="RUN_OR_RECORDING", help="folder of a run or of its recording")
+    parser.add_argument(
+        "run", type=filename, metavar="RUN_OR_RECORDING", help="folder or id of a run, or its recording"
+    )
     parser.add_argument("--verify", action="store_true", help="exit 7 when anything differs from the first time")
     _results(parser)
 
 
 def _import(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", metavar="FILE", help="captures, one line = time, space, frame")
+    parser.add_argument(
+        "files", nargs="+", type=filename, metavar="FILE", help="captures, one line = time, space, frame"
+    )
     parser.add_argument("--unit", type=one_of("unit", ("us", "ns")), required=True, help="unit of the local time")
-    parser.add_argument("--out", required=True, metavar="DIR", help="folder of the new recording")
+    parser.add_argument("--out", type=filename, required=True, metavar="DIR", help="folder of the new recording")
     parser.add_argument(
         "--clock-offset", type=clock_offset, default=0.0, metavar="auto|MS", help="of the recorder's clock, ms"
     )
@@ -165,7 +185,7 @@ def _import(parser: argparse.ArgumentParser) -> None:
 
 
 def _check(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("recording", metavar="RECORDING", help="folder of a recording")
+    parser.add_argument("recording", type=filename, metavar="RECORDING", help="folder of a recording")
     parser.add_argument("--bars", type=duration, metavar="TIME", help="also print bars of 1m, 5m … from trades")
     _results(parser)
 
@@ -178,7 +198,10 @@ def _emulator(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=port, default=0, help="port on loopback, default any free one")
     parser.add_argument("--speed", type=speed, default=1.0, help="1 (default) to max")
     parser.add_argument("--seed", type=seed, help="seed of the market")
-    parser.add_argument("--tape", metavar="PATH", help="play a recording instead of the generated market")
+    parser.add_argument(
+        "--tape", type=filename, metavar="PATH", help="play a recording instead of the generated market"
+    )
+    parser.add_argument("--json", action="store_true", help="mistakes as JSON too; the ready line always is")
 
 
 COMMANDS: dict[tuple[str, ...], tuple[str, Add]] = {
@@ -202,13 +225,15 @@ DEFAULT = ("run",)
 def _globals(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("everywhere")
     group.add_argument(
-        "--config", action="append", default=[], metavar="PATH", help="settings file; repeat, later wins"
+        "--config", type=filename, action="append", default=[], metavar="PATH", help="settings file; repeat, later wins"
     )
     group.add_argument("--set", action="append", default=[], metavar="section.key=value", help="one setting; repeat")
     group.add_argument("--lang", type=one_of("language", ("ko", "en")), help="language of texts for people")
     group.add_argument("--log-level", type=one_of("level", LEVELS), help="info by default")
     group.add_argument("--log-format", type=one_of("format", ("console", "json")), help="by default as fits the output")
-    group.add_argument("--data-dir", metavar="DIR", help="where everything is written, ./data by default")
+    group.add_argument(
+        "--data-dir", type=filename, metavar="DIR", help="where everything is written, ./data by default"
+    )
     group.add_argument("--no-color", action="store_true", help="no colours (also NO_COLOR)")
     group.add_argument("--quiet", action="store_true", help="warnings and results only")
 
@@ -282,6 +307,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     ``--help`` and ``--version`` print and raise SystemExit(0). Raises UsageError with one sentence otherwise.
     """
     words = list(words)
+    _refuse_bytes(words)
     path, before, after = _find_command(words)
     if not path and {"-h", "--help"} & set(before):
         sys.stdout.write(overview())
@@ -300,6 +326,15 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     if path == ("test",):
         return _parse_test(parser, before, after)
     return _strict(parser, before + after)
+
+
+def _refuse_bytes(words: list[str]) -> None:
+    """What is no UTF-8 can be written into no record: journal, index and JSON are UTF-8."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"{word!r} is not text in UTF-8; rename the file, or set PYTHONUTF8=1") from None
 
 
 def _parse_test(parser: Parser, before: list[str], after: list[str]) -> argparse.Namespace:

@@ -2,87 +2,165 @@
 
 Rows come from the recording, outer facts (clock offset, streams lost, commands) from the journal; everything else must
 follow. ``--verify`` exits 7 when a file, a wish or the state differs, and names the first difference.
+
+A run that was killed has no end in its journal, and its files and its recording end at different places: they are
+compared as far as all of them reach.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
 import json
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import orjson
+
 from config.settings import Settings
+from interface.commands.dispatch import document as error_document
 from interface.progress import Progress
-from models.error import RunDiffersError
-from storage.cold.records import FILES, file_hash, read_records
+from models.error import DataError, RunDiffersError
+from storage.cold.records import FILES, LINE_BYTES_MAX, file_hash
+
+DAMAGED = "RECORDING_DAMAGED"
+CLOSING = b'"closing":true'
+SHOWN = 300  # characters of each side of a difference
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     import wiring
 
-    first = wiring.Again.find(Path(settings.app.data_dir), Path(arguments.run))
-    shown = Progress(arguments, "replay")
-    with tempfile.TemporaryDirectory(prefix="again-", dir=first.folder.parent) as scratch:
-        parts = first.parts(Path(scratch))
+    data = Path(settings.app.data_dir)
+    try:
+        first = wiring.Again.find(data, Path(arguments.run))
+        document = once_more(first, data / "cache", Progress(arguments, "replay"), verify=arguments.verify)
+    except DataError as error:
+        if error.code != DAMAGED:
+            raise
+        raise RunDiffersError(f"the recording of {arguments.run}: {error.message}", code=DAMAGED) from None
+    failed = RunDiffersError(f"run {first.run_id} differs: {document['difference']}") if arguments.verify else None
+    if document["difference"] is None:
+        failed = None
+    if failed is not None and not arguments.json:
+        raise failed
+    if arguments.json:
+        shown = document if failed is None else {**document, "error": error_document(failed)}
+        sys.stdout.write(json.dumps(shown, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.write(_text(document) + "\n")
+    return 0 if failed is None else failed.exit_code
+
+
+def once_more(first: Any, cache: Path, shown: Progress, *, verify: bool) -> dict[str, Any]:
+    """Run ``first`` again in a folder below ``cache`` that is gone afterwards; what came of it."""
+    cache.mkdir(parents=True, exist_ok=True)
+    damage = first.recording.verify() if verify and first.finish is not None else ""
+    with tempfile.TemporaryDirectory(prefix="again-", dir=cache) as scratch, contextlib.ExitStack() as stack:
+        try:
+            parts = first.parts(Path(scratch))
+        except (KeyError, IndexError, msgspec.ValidationError) as error:
+            raise DataError(
+                f"the journal of run {first.run_id} does not open as this version writes it ({error!r}); run it again "
+                "with the version that recorded it",
+                code="JOURNAL_VERSION",
+            ) from None
+        for close in parts.closing:
+            stack.callback(close)
         state = first.drive(parts, shown.bytes)
         shown.done()
         parts.files.flush()
-        difference = compare(first, parts.folder, state)
-        document = {
+        difference = f"its recording: {damage}" if damage else compare(first, parts.folder, state)
+        return {
             "v": 1,
             "run_id": first.run_id,
             "verified": difference is None,
             "difference": difference,
+            "finished": first.finish is not None,
             "frames": parts.ear.number,
             "signals": parts.engine.signals,
             "fills": parts.engine.fills,
             "state_hash": state,
             "hashes": {name: file_hash(parts.folder / f"{name}.jsonl") for name in FILES},
         }
-        for close in parts.closing:
-            close()
-    if difference is not None and arguments.verify:
-        raise RunDiffersError(f"run {first.run_id} differs: {difference}")
-    if arguments.json:
-        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
-    elif not arguments.quiet:
-        sys.stdout.write(_text(document) + "\n")
-    return 0
 
 
 def compare(first: Any, folder: Path, state: str) -> str | None:
-    """The first difference between a run's files and those of its second run, or None."""
+    """The first difference between a run's files and those of its second run in ``folder``, or None."""
+    whole = first.finish is not None
     for name in FILES:
-        one, two = first.folder / f"{name}.jsonl", folder / f"{name}.jsonl"
-        if file_hash(one) != file_hash(two):
-            return _first_difference(name, one, two)
+        difference = _file_difference(first.folder / f"{name}.jsonl", folder / f"{name}.jsonl", whole)
+        if difference is not None:
+            return difference
     wishes, again = first.wishes(), first.wishes_again()
     for number, pair in enumerate(zip(wishes, again, strict=False)):
         if pair[0] != pair[1]:
             return f"wish {number + 1}: {pair[0]} then, {pair[1]} now"
+    if not whole:
+        return None
     if len(wishes) != len(again):
         return f"{len(wishes)} wishes then, {len(again)} now"
-    if first.finish is not None and first.finish.state != state:
+    if first.finish.state != state:
         return f"state hash {first.finish.state[:16]}… then, {state[:16]}… now"
+    return _summary_difference(first.folder / "summary.json", folder, state)
+
+
+def _file_difference(one: Path, two: Path, whole: bool) -> str | None:
+    """The first line in which two record files differ, run ids aside."""
+    if not one.is_file():
+        return f"{one.name} is missing"
+    pairs = itertools.zip_longest(_lines(one, whole), _lines(two, whole))
+    for number, (then, now) in enumerate(pairs, 1):
+        if then == now:
+            continue
+        if then is not None and now is not None:
+            return f"{one.name} record {number}: {_shown(then)} then, {_shown(now)} now"
+        if whole:
+            ends = "ends before" if then is None else "goes on with"
+            return f"{one.name} {ends} record {number}: {_shown(then if now is None else now)}"
+        return None
     return None
 
 
-def _first_difference(name: str, one: Path, two: Path) -> str:
-    records = zip(_plain(one), _plain(two), strict=False)
-    for number, (then, now) in enumerate(records):
-        if then != now:
-            return f"{name}.jsonl record {number + 1}: {json.dumps(then)} then, {json.dumps(now)} now"
-    return f"{name}.jsonl has {sum(1 for _ in _plain(one))} records then, {sum(1 for _ in _plain(two))} now"
+def _lines(path: Path, whole: bool) -> Iterator[bytes]:
+    """The lines of a record file with its own run's id taken out; of a killed run neither torn nor closing ones."""
+    mark = b'"run_id":"%b"' % path.parent.name.encode()
+    with path.open("rb") as file:
+        while line := file.readline(LINE_BYTES_MAX):
+            if whole or (line.endswith(b"\n") and CLOSING not in line):
+                yield line.replace(mark, b'"run_id":""', 1)
 
 
-def _plain(path: Path) -> list[dict[str, Any]]:
-    return [{key: value for key, value in record.items() if key != "run_id"} for record in read_records(path)]
+def _shown(line: bytes) -> str:
+    text = line.decode("utf-8", "backslashreplace").rstrip("\n")
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def _summary_difference(path: Path, folder: Path, state: str) -> str | None:
+    """Whether the summary, where there is one, tells of the run that was recorded."""
+    if not path.is_file():
+        return None
+    try:
+        summary = orjson.loads(path.read_bytes())
+        told = {**summary["hashes"], "state": summary["state_hash"]}
+    except (ValueError, KeyError, TypeError) as error:
+        return f"summary.json is none ({error!r})"
+    found = {**{name: file_hash(folder / f"{name}.jsonl") for name in FILES}, "state": state}
+    for name, value in found.items():
+        if told.get(name) != value:
+            return f"summary.json: the hash of {name} is {str(told.get(name))[:16]}… then, {value[:16]}… now"
+    return None
 
 
 def _text(document: dict[str, Any]) -> str:
     verdict = "identical" if document["verified"] else f"DIFFERS: {document['difference']}"
+    if document["verified"] and not document["finished"]:
+        verdict = "identical as far as it was kept; it did not end in order"
     return (
         f"Run {document['run_id']}: {verdict}\n"
         f"  {document['frames']:,} messages, {document['signals']} signals, {document['fills']} fills, "

@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from models.error import VenueUnreachableError
+from models.error import ScalperError, VenueUnreachableError
 
 READY_S = 60.0  # the first start on a machine compiles; later ones take about a second
 STOP_S = 5.0
@@ -20,11 +20,17 @@ async def embedded(command: Sequence[str], meanwhile: Callable[[], None]) -> Asy
 
     ``meanwhile`` is done while the child starts (it has a core of its own).
 
-    The child ends when our end of its standard input closes, however we end. Raises VenueUnreachableError when it does
-    not become ready.
+    The child ends when our end of its standard input closes, however we end; a session of its own keeps a Ctrl-C at
+    the terminal from it, so that we can close our position first. ``--json`` makes it tell a mistake on its standard
+    output. Raises that mistake as ScalperError, VenueUnreachableError when it does not become ready otherwise.
     """
     child = await asyncio.create_subprocess_exec(
-        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=sys.stderr
+        *command,
+        "--json",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=sys.stderr,
+        start_new_session=True,
     )
     try:
         if child.stdout is None or child.stdin is None:
@@ -38,6 +44,8 @@ async def embedded(command: Sequence[str], meanwhile: Callable[[], None]) -> Asy
                 "the embedded exchange did not start; run `python3 main.py emulator` to see why"
             )
         document = json.loads(line)
+        if "error" in document:
+            raise await _told(child, document["error"])
         yield document["rest"], document["streams"]
     finally:
         if child.stdin is not None:
@@ -49,3 +57,10 @@ async def embedded(command: Sequence[str], meanwhile: Callable[[], None]) -> Asy
         except TimeoutError:
             child.kill()
             await child.wait()
+
+
+async def _told(child: asyncio.subprocess.Process, mistake: dict[str, str]) -> ScalperError:
+    """What the child said, as our own error."""
+    error = ScalperError(mistake["message"], code=mistake["code"])
+    error.exit_code = await child.wait()
+    return error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from interface.drivers.parts import Parts
+from interface.drivers.virtual import never
 from models.event import Command
 from models.rows import FAR_NS
 
@@ -16,10 +17,11 @@ def drive(
     *,
     from_ns: int = 0,
     until_ns: int = FAR_NS,
+    stop: Callable[[], bool] = never,
 ) -> int:
     """Run all records received before ``until_ns``; entries begin at ``from_ns``, what is before fills the windows.
 
-    Returns the time after the last fact.
+    Ends after the chunk during which ``stop`` became true. Returns the time after the last fact.
     """
     session = parts.session
     if from_ns > 0:
@@ -31,7 +33,7 @@ def drive(
         done += len(chunk)
         if progress is not None:
             progress(done)
-        if not going:
+        if not going or stop():
             break
     end_ns = parts.engine.memory.now_ns + 1
     session.time(end_ns)

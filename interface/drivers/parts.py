@@ -34,7 +34,13 @@ class Hears(Protocol):
 
 
 class Keeps(Protocol):
-    """The run's files: records as notes come, documents at the end."""
+    """The run's files: records as notes come, documents at the end.
+
+    ``lost`` counts records that the disk refused, ``problem`` says why; empty when all is well.
+    """
+
+    problem: str
+    lost: int
 
     def write(self, file: str, record: dict[str, Any]) -> None: ...
 

@@ -44,6 +44,11 @@ class VirtualClock:
         return self.now_ns
 
 
+def never() -> bool:
+    """Nobody asks for an early end."""
+    return False
+
+
 def drive(
     parts: Course,
     source: Source,
@@ -51,8 +56,12 @@ def drive(
     progress: Callable[[int], None] | None = None,
     *,
     prime: bool = True,
+    stop: Callable[[], bool] = never,
 ) -> int:
-    """Run ``source`` for ``duration_ns`` of venue time, then close what is open. Returns the time of the end."""
+    """Run ``source`` for ``duration_ns`` of venue time, or until ``stop``, then close what is open.
+
+    Returns the time of the end.
+    """
     clock = VirtualClock()
     started_ns = end_ns = -1
     asked: dict[int, int] = {}
@@ -62,9 +71,9 @@ def drive(
         if started_ns < 0:
             started_ns = received_ns
             _begin(parts, source, clock, received_ns, prime)
-        if not stopping and received_ns >= started_ns + duration_ns:
+        if not stopping and (received_ns >= started_ns + duration_ns or stop()):
             stopping = True
-            end_ns = clock.at(started_ns + duration_ns)
+            end_ns = clock.at(min(received_ns, started_ns + duration_ns))
             parts.session.event(Command(end_ns, "shutdown", "run", "end of run"))
         if stopping and (parts.flat or received_ns > end_ns + DRAIN_NS):
             break

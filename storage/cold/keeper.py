@@ -10,7 +10,7 @@ import msgspec
 from models.action import Cancel, Query, Submit
 from models.event import Event, Timer, Wake
 from storage.cold.journal import Journal
-from storage.cold.journal_reader import JournalRecord, read_journal
+from storage.cold.journal_reader import JournalDamagedError, JournalRecord, read_journal
 
 EVENT, ACTION, FINISH = 1, 2, 3
 """Kinds of journal records: a fact, a wish, the end of the run."""
@@ -51,6 +51,13 @@ class JournalKeeper:
 
 
 def kept(path: Path) -> Iterator[tuple[JournalRecord, Kept]]:
-    """Records of a journal with their contents, in order."""
+    """Records of a journal with their contents, in order. Raises JournalDamagedError for a content it does not know."""
     for record in read_journal(path):
-        yield record, _decode(record.payload)
+        try:
+            content = _decode(record.payload)
+        except (msgspec.ValidationError, msgspec.DecodeError) as error:
+            raise JournalDamagedError(
+                f"{path}: the content of record {record.sequence} is unknown ({error}); read it with the version that "
+                "wrote it"
+            ) from None
+        yield record, content

@@ -72,7 +72,8 @@ class Recording:
             what = "is a file" if folder.exists() else "does not exist"
             raise DataError(f"{folder} {what}; give the folder of a recording (NNNN.zst files and index.json)")
         paths = sorted(
-            (entry for entry in folder.iterdir() if FILE_NAME.fullmatch(entry.name)), key=lambda entry: int(entry.stem)
+            (entry for entry in folder.iterdir() if FILE_NAME.fullmatch(entry.name) and entry.is_file()),
+            key=lambda entry: int(entry.stem),
         )
         index = _read_index(folder)
         if index is None and not paths:
@@ -146,30 +147,52 @@ class Recording:
                 stop = frame.stop
             if stop < size:
                 self._refuse_unless_tail(path, descriptor, stop, size)
+            else:
+                self._look_for_more(path, size)
         finally:
             os.close(descriptor)
 
     def _size(self, path: Path) -> int:
         """Bytes that belong to the recording: the index knows better than a file whose failed end was not cut off."""
         size = path.stat().st_size
+        wanted = self._wanted(path)
+        return size if wanted is None else min(size, wanted)
+
+    def _wanted(self, path: Path) -> int | None:
+        """The bytes of a finished file as the index knows them."""
         for entry in self._index.files if self._index else []:
             if entry.name == path.name and entry.sha256:
-                return min(size, entry.bytes)
-        return size
+                return entry.bytes
+        return None
+
+    def _look_for_more(self, path: Path, size: int) -> None:
+        """A file that was cut between two chunks looks whole; the index knows better."""
+        wanted = self._wanted(path)
+        if wanted is None or size >= wanted:
+            return
+        if path != self._paths[-1]:
+            raise DataError(
+                f"{path} ends at byte {size}, the index says {wanted}, and others follow; put the whole file back",
+                code=DAMAGED,
+            )
+        self.torn = f"{path.name}: the last {wanted - size} bytes (from byte {size}) are missing"
 
     def _check(self, path: Path, frame: ZstdFrame, block: bytes, mode: int) -> None:
         address = address_of(np.frombuffer(block, dtype=np.uint8)) if block else 0
         count = int(walk_records(address, len(block), mode, address_of(self._summary)))
         if count < 0:
             raise DataError(
-                f"{path.name}: chunk at byte {frame.start}: the record at offset {-1 - count} is damaged", code=DAMAGED
+                f"{path}: chunk at byte {frame.start}: the record at offset {-1 - count} is damaged; use an undamaged copy",
+                code=DAMAGED,
             )
 
     def _refuse_unless_tail(self, path: Path, descriptor: int, start: int, size: int) -> None:
         """Bytes from ``start`` are no whole chunk: the unfinished end of the last file, or damage before others."""
         if path != self._paths[-1] or _whole_chunk_after(descriptor, start + 1, size):
             raise DataError(
-                f"{path.name} is damaged at byte {start}: no whole chunk begins there, but others follow", code=DAMAGED
+                f"{path} is damaged at byte {start}: no whole chunk begins there, but others follow; use an undamaged "
+                "copy",
+                code=DAMAGED,
             )
         self.torn = f"{path.name}: the last {size - start} bytes (from byte {start}) are unfinished and were left out"
 
@@ -184,11 +207,11 @@ class Recording:
             stop = last.stop if last is not None else 0
             if last is not None and not last.skippable and content(descriptor, last, CHUNK_BYTES_MAX) is None:
                 stop = last.start
-            if stop < size:
-                with contextlib.suppress(
-                    DataError
-                ):  # damage is told where it is met, so that what is before can be read
+            with contextlib.suppress(DataError):  # damage is told where it is met: what is before can be read
+                if stop < size:
                     self._refuse_unless_tail(path, descriptor, stop, size)
+                else:
+                    self._look_for_more(path, size)
         finally:
             os.close(descriptor)
 

@@ -27,6 +27,7 @@ from storage.cold.recording import Recording
 
 SEED = 7
 FEED_LATENCY_NS = 5_000_000
+SNAPSHOT_EVERY_NS = 15_000_000_000
 STREAMS = ("depth@100ms", "bookTicker", "aggTrade")
 
 
@@ -51,23 +52,26 @@ class Market(NamedTuple):
 
 
 def generated(seconds: float, *, seed: int = SEED, streams: Sequence[str] = STREAMS) -> Market:
-    """``seconds`` of the seeded market: a REST snapshot, then its frames."""
+    """``seconds`` of the seeded market: frames, and a REST snapshot at first and every 15 s, as a run asks for."""
     settings = Settings()
     market = Generator(seed, wiring.VIRTUAL_START_NS, settings.feed.symbols)
     instruments = wiring.with_terms(market.instruments, settings)
     names = [f"{one.symbol.lower()}@{suffix}" for one in instruments for suffix in streams]
     messages: list[Message] = []
-    first_ns = -1
+    first_ns = due_ns = -1
     for venue_ns, _, payload in market.frames(streams=names):
         first_ns = venue_ns if first_ns < 0 else first_ns
         if venue_ns > first_ns + seconds * 1e9:
             break
-        if not messages:
+        received_ns = venue_ns + FEED_LATENCY_NS
+        if venue_ns >= due_ns and b"depthUpdate" in payload[:80]:
+            # The book behind this frame, so it is asked for before the next one can be heard.
+            due_ns = venue_ns + SNAPSHOT_EVERY_NS
             for one in instruments:
                 body = wiring.depth_body(market, one.symbol)
                 if body is not None:
-                    messages.append(Message(RecordKind.DEPTH_ANSWER, one.index, body, venue_ns + FEED_LATENCY_NS - 1))
-        messages.append(Message(RecordKind.FRAME, 0, payload, venue_ns + FEED_LATENCY_NS))
+                    messages.append(Message(RecordKind.DEPTH_ANSWER, one.index, body, received_ns))
+        messages.append(Message(RecordKind.FRAME, 0, payload, received_ns))
     return Market(instruments, messages)
 
 

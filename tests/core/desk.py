@@ -90,8 +90,11 @@ class Desk:
         return self
 
     def step(self, event: Event) -> list[Action]:
-        """One fact; its wishes."""
+        """One fact; its wishes. Records are written at once, as a session does before the next fact."""
         actions = self.engine.step(event)
+        for action in actions:
+            if isinstance(action, Note):
+                assert action.record
         self.log += actions
         return actions
 
@@ -179,11 +182,13 @@ class Desk:
         return entry
 
     def close(self, price: int = MID, fee_e8: int = 0, bit: int = 2, instrument: int = 0) -> ApprovedOrder:
-        """An exit condition fires, and its order fills."""
+        """An exit condition fires, its order fills, and the stop is cancelled."""
         order = self.sent(self.exit_fires(bit, instrument))
         self.report(order, OrderState.ACCEPTED)
-        self.fill(order, price, fee_e8=fee_e8)
+        wishes = self.fill(order, price, fee_e8=fee_e8)
         self.report(order, OrderState.FILLED, order.quantity)
+        for client_id in cancels(wishes):
+            self.step(OrderReport(self.now_ns, client_id, 8, OrderState.CANCELED, 0, self.now_ns))
         return order
 
     def trip(self, price: int, fee_e8: int = 0, lots: int = 1) -> None:

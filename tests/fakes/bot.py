@@ -83,7 +83,13 @@ class Bot:
         return self
 
     def depth(
-        self, bids: Levels = (), asks: Levels = (), *, previous: int | None = None, last: int | None = None, index: int = 0
+        self,
+        bids: Levels = (),
+        asks: Levels = (),
+        *,
+        previous: int | None = None,
+        last: int | None = None,
+        index: int = 0,
     ) -> dict[str, Any]:
         """The next diff of the stream, as a message; the chain goes on with it unless told otherwise."""
         before = self.last if previous is None else previous
@@ -105,6 +111,10 @@ class Bot:
         return self
 
     # --- what it makes of it ---------------------------------------------------------------------------------------
+
+    @property
+    def flat(self) -> bool:
+        return not self.engine.unfinished()
 
     @property
     def decision(self) -> Decision:
