@@ -37,6 +37,7 @@ from exchange.simulated.terms import PaperTerms
 from exchange.simulated.venue import SimulatedVenue
 from interface.drivers import virtual
 from interface.drivers.embedded import embedded
+from interface.drivers.keep_warm import KeepWarm, Nowhere
 from interface.drivers.parts import Parts, Printer
 from interface.drivers.sockets import Line, unreachable
 from interface.summary import EMBEDDED
@@ -45,9 +46,10 @@ from models.action import Note
 from models.error import DataError, VenueUnreachableError
 from models.event import ClockOffset, Command, Event, StreamState
 from models.instrument import E8, Fees, Instrument
+from models.recording import RecordKind
 from storage.cold.journal import Journal
 from storage.cold.journal_reader import check_journal
-from storage.cold.keeper import ACTION, Finish, JournalKeeper, kept
+from storage.cold.keeper import ACTION, Finish, JournalKeeper, encode, kept
 from storage.cold.recording import Recording
 from storage.cold.recording_writer import RecordingWriter
 from storage.cold.records import RunFiles, make_run_folder
@@ -373,6 +375,34 @@ class Scratch:
     @property
     def flat(self) -> bool:
         return not self.engine.unfinished()
+
+
+WARM_CHAIN_FRAMES = 400  # a second's beats use them up in 0.4 s; then the chain begins anew
+
+
+def keep_warm_bot(settings: Settings) -> KeepWarm:
+    """The scratch bot that keeps the path of a decision in the caches; see ``interface.drivers.keep_warm``."""
+    market = Generator(WARM_SEED, VIRTUAL_START_NS, ("BTCUSDT",))
+    instruments = with_terms(market.instruments, settings)
+    engine, venue = Engine(instruments, settings, PREFIX), Nowhere()
+    session = Session(engine, venue, None, _Mute())
+    ear = Ear(Hearing(instruments), session, None, renewed=False)
+    frames: list[bytes] = []
+    body = b""
+    for _, stream, payload in market.frames(streams=["btcusdt@depth@100ms"]):
+        if not body:
+            body = depth_body(market, "BTCUSDT") or b""
+        elif len(frames) < WARM_CHAIN_FRAMES:
+            frames.append(payload)
+        else:
+            break
+
+    def restart(at_ns: int) -> None:
+        ear.resync(0, "RESTART", at_ns)
+        ear.pass_on(0)
+        ear.take(RecordKind.DEPTH_ANSWER, 0, body, at_ns)
+
+    return KeepWarm(engine, session, ear, venue, frames, restart, encode)
 
 
 class _Mute:

@@ -18,7 +18,8 @@ from core.kernels.probe import depth_within
 from core.kernels.state import Condition
 from core.kernels.state import Wake as Bits
 from core.market.state import MarketView, Memory, depth_limit_lots
-from core.risk.gate import Exposure, Gate
+from core.risk.exposure import Exposure
+from core.risk.gate import Gate
 from core.risk.ledger import RiskLedger
 from core.risk.limits import Refusal
 from core.risk.mode import Cause, Mode
@@ -61,7 +62,7 @@ class Engine:
         self.ledger = RiskLedger(round(settings.risk.equity_usdt * E8))
         self.mode = Mode()
         self.orders = Orders()
-        self.gate = Gate(self.memory, settings.risk, settings.trust, settings.execution, prefix)
+        self.gate = Gate(self.memory, settings.risk, settings.trust, settings.execution, prefix, params.stop_pct)
         self.strategy: Strategy = strategy if strategy is not None else Scalper(params)
         clear_after_ns = settings.hypothesis.clear_after_ms * 1_000_000
         self.traders = [Trader(instrument, self.memory, clear_after_ns) for instrument in self.instruments]

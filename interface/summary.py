@@ -11,7 +11,7 @@ from interface.drivers.parts import Parts
 from models.instrument import e8_text
 
 EMBEDDED = "EMBEDDED"
-PROBLEMS = ("records_problem", "journal_problem", "recording_problem")
+PROBLEMS = ("journal_problem", "recording_problem")
 
 
 def results(engine: Engine) -> dict[str, Any]:
@@ -129,10 +129,8 @@ def text(document: Mapping[str, Any]) -> str:
         lines.append(f"  Blocked by    {'; '.join(document['blocked_by'].values())}")
     if document.get("interrupted"):
         lines.append("  Stopped       by a signal, before its end")
-    for name in PROBLEMS:
-        if document.get(name):
-            lines.append(f"  Problem       {document[name]}")
-    if document.get("records_lost"):
-        lines.append(f"  Lost          {document['records_lost']} records that the disk refused")
+    if document["records_lost"]:
+        lines.append(f"  Lost          {document['records_lost']} records; {document['records_problem']}")
+    lines += [f"  Problem       {document[name]}" for name in PROBLEMS if document[name]]
     lines.append(f"  Files         {document['folder']}")
     return "\n".join(lines)

@@ -3,8 +3,8 @@
 A ladder of 65,536 ticks takes 0.5 MB a side and costs 6 ns a level against 99–558 ns for dict books (latency notes).
 The window is ``[base, base + LADDER_TICKS)``; because the index is the tick modulo the size, moving the window only
 clears the slots that leave it. Levels outside the proven range are unknown, not empty (F11): a snapshot proves bids
-from ``known_low`` up and asks up to ``known_high``. Moving the window narrows the range; the touch widens it where it walks,
-because no ask rests at or below the best bid and no bid at or above the best ask.
+from ``known_low`` up and asks up to ``known_high``. Moving the window narrows the range; the touch widens it where it
+walks, because no ask rests at or below the best bid and no bid at or above the best ask.
 
 Money units: prices are ticks, quantities lots. ``NO_BID`` and ``NO_ASK`` order correctly against every real tick, so
 «crossed» is always ``best_bid >= best_ask``.

@@ -136,6 +136,7 @@ def _caster(pointee: Any) -> Any:
 
 pointer_to_words = _caster(types.int64)
 pointer_to_bytes = _caster(types.uint8)
+pointer_to_doubles = _caster(types.float64)
 
 
 def pointer_to(dtype: np.dtype) -> Any:

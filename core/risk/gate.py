@@ -12,6 +12,8 @@ from config.settings import Execution, Risk, Trust
 from core.kernels.book import NO_ASK, NO_BID
 from core.kernels.probe import collar_walk, depth_top, mid_before, quote_gap
 from core.market.state import MarketView, Memory
+from core.risk.clearance import Clearance
+from core.risk.exposure import Exposure
 from core.risk.ledger import Entry, RiskLedger
 from core.risk.limits import LIMITS, Question, Refusal
 from core.risk.sizing import entry_lots
@@ -19,19 +21,6 @@ from models.instrument import Instrument
 from models.order import ApprovedOrder, Intent, OrderType, Purpose, Side, TimeInForce
 
 SECOND_NS = 1_000_000_000
-
-
-class Exposure:
-    """What is already at risk on the account when a question is asked. Values at 1e-8."""
-
-    __slots__ = ("alive", "alive_entries", "equity_e8", "margin_e8", "value_e8")
-
-    def __init__(self, equity_e8: int, value_e8: int, margin_e8: int, alive: int, alive_entries: int) -> None:
-        self.equity_e8 = equity_e8
-        self.value_e8 = value_e8
-        self.margin_e8 = margin_e8
-        self.alive = alive
-        self.alive_entries = alive_entries
 
 
 class Gate:
@@ -56,6 +45,10 @@ class Gate:
         self._prefix = prefix
         self._stop_pct = risk.stop_loss_pct if stop_pct is None else stop_pct
         self._number = 0
+        self._clearances = [
+            Clearance(instrument, risk, trust, execution, self._stop_pct) for instrument in memory.instruments
+        ]
+        self.cleared = 0  # entries approved the short way
         self.denials: dict[str, int] = {}
 
     def entry(
@@ -68,6 +61,27 @@ class Gate:
         at_ns: int,
     ) -> ApprovedOrder | Refusal:
         """An approved entry, or the first limit it breaks with both numbers."""
+        book = self._memory.book(intent.instrument)
+        touch = int(book["best_ask" if intent.side is Side.BUY else "best_bid"])
+        clearance = self._clearances[intent.instrument]
+        lots = clearance.clear(self._memory.address, intent.side, touch, exposure, ledger, at_ns)
+        if lots:
+            self.cleared += 1
+            ledger.message(at_ns)
+            ledger.entry(Entry(at_ns, intent.instrument, intent.side.value, touch, lots))
+            return self._approve(intent.side, intent.instrument, Purpose.ENTRY, lots, at_ns)
+        return self.review(intent, instrument, view, exposure, ledger, at_ns)
+
+    def review(
+        self,
+        intent: Intent,
+        instrument: Instrument,
+        view: MarketView,
+        exposure: Exposure,
+        ledger: RiskLedger,
+        at_ns: int,
+    ) -> ApprovedOrder | Refusal:
+        """``entry`` limit by limit: the long way, which finds the words for a refusal."""
         question = self._question(intent, instrument, view, exposure, ledger, at_ns)
         for limit in LIMITS:
             refusal = limit(question)

@@ -24,6 +24,7 @@ from utils.clock import RunClock
 PUMP_S = 0.002  # how often the market is asked for news: frames leave within 2 ms of their time, at 1 % of a core
 TEND_S = 0.25  # how often pings and ages are looked at
 SLICE_FRAMES = 256  # frames sent before other connections and REST get a turn
+PORT_MAX = 65_535
 FAST_SLICE_NS = 100_000_000  # at full speed: venue time made in one go
 FAST_BUFFER_BYTES = 256 << 10  # at full speed: how much may wait in a socket before the market waits too
 
@@ -33,7 +34,7 @@ class Emulator:
 
     ``port`` 0 lets the system choose; otherwise REST listens there and the streams one above. ``anchor_ns`` is what
     the venue's clock shows at the start (default: where the market stands); a market behind it catches up at once.
-    Raises UsageError for a speed that is not positive, OSError when a port is taken.
+    Raises UsageError for a speed that is not positive or a port that is none, OSError when a port is taken.
     """
 
     def __init__(
@@ -48,6 +49,8 @@ class Emulator:
     ) -> None:
         if speed is not None and not speed > 0:
             raise UsageError(f"the speed must be positive or max, got {speed}")
+        if not 0 <= port < PORT_MAX:
+            raise UsageError(f"the port must be 0 to {PORT_MAX - 1}, the streams take the next one, got {port}")
         self.market = market
         self.hub = Hub(market)
         self.connections: set[Connection] = set()

@@ -21,6 +21,7 @@ from picows import (
 )
 
 from exchange.emulator.streams import MARKET, PRIVATE, PUBLIC, STREAMS_MAX, Hub
+from models.error import UsageError
 
 MESSAGES_PER_S = 10
 MESSAGE_BYTES_MAX = 128 << 10  # 1,024 names of 40 letters are 45 KB
@@ -29,7 +30,10 @@ METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GE
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What the server enforces; the defaults are the venue's, tests shorten them. All but the buffer in seconds."""
+    """What the server enforces; the defaults are the venue's, tests shorten them. All but the buffer in seconds.
+
+    Raises UsageError for a time of 0 or less where that would mean «always».
+    """
 
     ping_s: float = 180.0
     pong_s: float = 600.0
@@ -37,6 +41,11 @@ class Limits(msgspec.Struct, frozen=True):
     buffer_bytes: int = 8 << 20  # a reader further behind than this is cut off: about 60 s of a busy market
     stalled_s: float = 30.0  # at full speed: how long a reader may take nothing
     start_s: float = 0.25  # a recording begins this long after its first reader, so that both sockets are there
+
+    def __post_init__(self) -> None:
+        for name in ("ping_s", "pong_s", "lifetime_s"):
+            if not getattr(self, name) > 0:
+                raise UsageError(f"the limit {name} must be above zero, got {getattr(self, name)}")
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -206,9 +215,10 @@ class Connection(WSListener):  # type: ignore[misc]
         return None
 
     def deliver(self, payload: bytes) -> None:
-        """Send one text frame; the last one when the client is too far behind."""
-        if self._transport is not None and not self._closed_s:
-            self._transport.send(WSMsgType.TEXT, payload)
+        """Send one text frame, the last one when the client is too far behind; nothing to a connection that is lost."""
+        transport = self._transport
+        if transport is not None and not self._closed_s and not transport.underlying_transport.is_closing():
+            transport.send(WSMsgType.TEXT, payload)
             if self.behind > self._limits.buffer_bytes:
                 self.cut()
 

@@ -6,7 +6,6 @@ import argparse
 import csv
 import io
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,13 @@ import orjson
 from config.settings import Settings
 from config.venue import shipped_instruments, shipped_symbols
 from data_collector.check import check as examine
+from interface.progress import Progress
+from models.error import DataError, PreflightError
 from models.instrument import Instrument, e8_text
 from storage.cold.raw_lines import import_raw_lines
-from storage.cold.recording import Recording
+from storage.cold.recording import DAMAGED, Recording
+
+CHECK_FAILED = "CHECK_FAILED"
 
 
 def run(arguments: argparse.Namespace, settings: Settings | None) -> int:
@@ -28,14 +31,16 @@ def run(arguments: argparse.Namespace, settings: Settings | None) -> int:
 
 def import_lines(arguments: argparse.Namespace) -> int:
     """``data import raw-lines FILE… --unit us|ns --out DIR [--clock-offset auto|MS]``."""
+    shown = Progress(arguments, "import")
     imported = import_raw_lines(
         [Path(name) for name in arguments.files],
         Path(arguments.out),
         unit=arguments.unit,
         clock_offset_ms=arguments.clock_offset,
         known=_venue_copies(),
-        progress=_progress("lines", arguments),
+        progress=lambda count: shown.text(f"{count:,} lines"),
     )
+    shown.done()
     if arguments.json:
         _write(orjson.dumps(msgspec.to_builtins(imported), option=orjson.OPT_INDENT_2).decode())
         return 0
@@ -52,16 +57,47 @@ def import_lines(arguments: argparse.Namespace) -> int:
 
 
 def check(arguments: argparse.Namespace) -> int:
-    """``data check RECORDING [--bars 1m]``."""
-    recording = Recording.open(arguments.recording)
-    document = examine(recording, bars_ns=arguments.bars or 0, progress=_progress("rows", arguments))
+    """``data check RECORDING [--bars 1m]``: 4 when it is damaged, its books do not add up, or no frame is usable."""
+    shown = Progress(arguments, "check")
+    try:
+        recording = Recording.open(arguments.recording)
+        document = examine(recording, bars_ns=arguments.bars or 0, progress=lambda count: shown.text(f"{count:,} rows"))
+    except DataError as error:
+        if error.code != DAMAGED:
+            raise
+        raise PreflightError(error.message, code=DAMAGED) from None
+    shown.done()
     document["recording"] = str(arguments.recording)
     document["unfinished"] = recording.torn
+    document["dropped"] = recording.index.dropped
+    document["problem"] = recording.index.problem
+    failure = _failure(document)
+    document["ok"] = not failure
     if arguments.json:
-        _write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
-        return 0
+        error = {"error": {"code": CHECK_FAILED, "message": failure}} if failure else {}
+        _write(orjson.dumps({**document, **error}, option=orjson.OPT_INDENT_2).decode())
+        return PreflightError.exit_code if failure else 0
     _write(_text(document))
+    if failure:
+        sys.stdout.flush()
+        raise PreflightError(failure, code=CHECK_FAILED)
     return 0
+
+
+def _failure(document: dict[str, Any]) -> str:
+    """One sentence when the recording is of no use as it is, else empty."""
+    where = document["recording"]
+    if document["crossed_books"] or document["quotes_compared"] != document["quotes_agreed"]:
+        wrong = document["quotes_compared"] - document["quotes_agreed"]
+        return (
+            f"the books of {where} do not add up: {document['crossed_books']} crossed, {wrong} of "
+            f"{document['quotes_compared']} quotes differ; record or import it again"
+        )
+    if document["frames"] and not document["accepted"]:
+        return f"none of the {document['frames']} frames of {where} is usable; import the capture again"
+    if not document["frames"]:
+        return f"{where} holds no frame; record or import it again"
+    return ""
 
 
 def _venue_copies() -> dict[str, Instrument]:
@@ -73,7 +109,7 @@ def _text(document: dict[str, Any]) -> str:
     lines = [
         f"{document['recording']}: {document['seconds']} s, {document['market']}, {document['frames']} frames, "
         f"{document['answers']} answers",
-        f"accepted {document['accepted']}, quarantined {document['quarantined']} {document['quarantined_by_reason'] or ''}",
+        _heard(document),
         f"fast pass {document['fast_share']:.4%} of the frames",
         "rows: " + ", ".join(f"{name} {count}" for name, count in document["rows"].items()),
         f"sequence gaps {document['sequence_gaps']}, trade id gaps {document['trade_id_gaps']} "
@@ -91,8 +127,9 @@ def _text(document: dict[str, Any]) -> str:
         lines.append(f"quarantined: number {one['number']}, {one['stream']}: {one['reason']}: {one['detail']}")
     if document["lines_refused"]:
         lines.append(f"the import refused {document['lines_refused']} lines (notes in the recording)")
-    if document["unfinished"]:
-        lines.append(document["unfinished"])
+    if document["dropped"]:
+        lines.append(f"{document['dropped']} records were dropped while it was written")
+    lines += [document[name] for name in ("unfinished", "problem") if document[name]]
     if "bars" in document:
         lines.append(_table(document["bars"]))
     return "\n".join(lines)
@@ -108,16 +145,9 @@ def _table(bars: list[dict[str, Any]]) -> str:
     return text.getvalue().rstrip("\n")
 
 
-def _progress(noun: str, arguments: argparse.Namespace) -> Callable[[int], None] | None:
-    """A running count on stderr, on a terminal only."""
-    if arguments.quiet or not sys.stderr.isatty():
-        return None
-
-    def tell(count: int) -> None:
-        sys.stderr.write(f"\r{count} {noun}\x1b[K")
-        sys.stderr.flush()
-
-    return tell
+def _heard(document: dict[str, Any]) -> str:
+    reasons = ", ".join(f"{reason} {count}" for reason, count in document["quarantined_by_reason"].items())
+    return f"accepted {document['accepted']}, quarantined {document['quarantined']}{reasons and f' ({reasons})'}"
 
 
 def _write(text: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import contextlib
 import errno
 import hashlib
 import importlib
@@ -37,22 +38,28 @@ NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 def main(words: Sequence[str]) -> int:
     """Run the command line; the exit code of conventions §1. Never raises but for SystemExit of ``--help``."""
     streams.mend()
-    as_json = "--json" in words
     with streams.interruptible():
         try:
-            code = _run(words)
-            sys.stdout.flush()
-            return code
-        except KeyboardInterrupt as error:
-            ended = isinstance(error, streams.Terminated)
-            stopped = ScalperError("terminated" if ended else "interrupted", code="INTERRUPTED")
-            stopped.exit_code = EXIT_TERMINATED if ended else EXIT_INTERRUPTED
-            return report(stopped, as_json=as_json)
-        except BrokenPipeError:  # the reader of our output went away, as `| head` does
-            streams.drop_output()
-            return 0
-        except Exception as error:
-            return report(told(error), as_json=as_json)
+            return _told(words)
+        finally:
+            streams.settle()
+
+
+def _told(words: Sequence[str]) -> int:
+    as_json = "--json" in words
+    try:
+        code = _run(words)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt as error:
+        ended = isinstance(error, streams.Terminated)
+        stopped = ScalperError("terminated" if ended else "interrupted", code="INTERRUPTED")
+        stopped.exit_code = EXIT_TERMINATED if ended else EXIT_INTERRUPTED
+        return report(stopped, as_json=as_json)
+    except BrokenPipeError:  # the reader of our output went away, as `| head` does
+        return 0
+    except Exception as error:
+        return report(told(error), as_json=as_json)
 
 
 def _run(words: Sequence[str]) -> int:
@@ -94,15 +101,12 @@ def told(error: Exception) -> ScalperError:
 def report(error: ScalperError, *, as_json: bool) -> int:
     """Tell the error where it is looked for: JSON on stdout when results are JSON, else a sentence on stderr."""
     mark = "" if error.code == "INTERRUPTED" else f" [{error.code}]"
-    try:
+    with contextlib.suppress(OSError):  # when nobody can be told, the exit code still says it
         if as_json:
             sys.stdout.write(json.dumps({"error": document(error)}, ensure_ascii=False) + "\n")
-            sys.stdout.flush()
         else:
             clear = "\r\x1b[K" if sys.stderr.isatty() else ""  # a line of progress may stand there
             sys.stderr.write(f"{clear}scalper: {error.message}{mark}\n")
-    except OSError:  # nobody can be told: the exit code still says it
-        streams.drop_output()
     return error.exit_code
 
 

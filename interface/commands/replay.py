@@ -26,11 +26,11 @@ from config.settings import Settings
 from interface.commands.dispatch import document as error_document
 from interface.progress import Progress
 from models.error import DataError, RunDiffersError
+from storage.cold.recording import DAMAGED
 from storage.cold.records import FILES, LINE_BYTES_MAX, file_hash
 
-DAMAGED = "RECORDING_DAMAGED"
 CLOSING = b'"closing":true'
-SHOWN = 300  # characters of each side of a difference
+SHOWN = 300  # characters of a line without a partner
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -119,7 +119,7 @@ def _file_difference(one: Path, two: Path, whole: bool) -> str | None:
         if then == now:
             continue
         if then is not None and now is not None:
-            return f"{one.name} record {number}: {_shown(then)} then, {_shown(now)} now"
+            return f"{one.name} record {number}: {_first_key(then, now)}"
         if whole:
             ends = "ends before" if then is None else "goes on with"
             return f"{one.name} {ends} record {number}: {_shown(then if now is None else now)}"
@@ -134,6 +134,18 @@ def _lines(path: Path, whole: bool) -> Iterator[bytes]:
         while line := file.readline(LINE_BYTES_MAX):
             if whole or (line.endswith(b"\n") and CLOSING not in line):
                 yield line.replace(mark, b'"run_id":""', 1)
+
+
+def _first_key(then: bytes, now: bytes) -> str:
+    """The first key in which two lines differ, else the first byte."""
+    with contextlib.suppress(ValueError, TypeError, AttributeError):
+        one, two = orjson.loads(then), orjson.loads(now)
+        for key in [*one, *two]:
+            if one.get(key, "absent") != two.get(key, "absent"):
+                return f"{key} is {one.get(key, 'absent')} then, {two.get(key, 'absent')} now"
+    pairs = itertools.zip_longest(then, now)
+    at = next(place for place, (left, right) in enumerate(pairs) if left != right)
+    return f"byte {at} is {_shown(then[at : at + 20])!r} then, {_shown(now[at : at + 20])!r} now"
 
 
 def _shown(line: bytes) -> str:

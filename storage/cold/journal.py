@@ -43,6 +43,7 @@ BLOCK_BYTES = 1 << 20  # 4,000 records of 200 bytes: minutes of the busiest trad
 SPARES = 2  # blocks allocated ahead: room for the exits of a halted run when the disk is full
 SYNC_S = 0.005  # the thread looks so often: with a sync of up to 5 ms a record is on the disk within 10 ms
 PAGE = 4096
+POPULATE_WRITE = 23  # MADV_POPULATE_WRITE, which the mmap module does not name
 
 _sync_file = getattr(os, "fdatasync", os.fsync)  # macOS has fsync only
 
@@ -199,7 +200,17 @@ class Journal:
                 self.failed = f"the journal is not on the disk after record {self.durable}: {error}"
                 return False
             self.durable = target
+            self._make_writable()
             return True
+
+    def _make_writable(self) -> None:
+        """A sync makes written pages clean, and the next write to one a page fault of up to 40 us: take it here.
+
+        Linux 5.14 and later know the advice; elsewhere ``append`` takes the fault.
+        """
+        block, start = self._block, self._at & -PAGE
+        with contextlib.suppress(OSError, ValueError):  # unknown advice; a block closed meanwhile
+            block.madvise(POPULATE_WRITE, start, min(2 * PAGE, self._block_bytes - start))
 
     def _work(self) -> None:
         while not self._closed:

@@ -24,7 +24,7 @@ class Finish(msgspec.Struct, frozen=True, tag="finish"):
 
 
 Kept = Event | Submit | Cancel | Query | Finish
-_encode = msgspec.msgpack.Encoder().encode
+encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Kept).decode
 
 
@@ -41,13 +41,13 @@ class JournalKeeper:
 
     def event(self, event: Event, frame: int) -> None:
         if not isinstance(event, Wake | Timer):
-            self._journal.append(EVENT, event.at_ns, frame, _encode(event))
+            self._journal.append(EVENT, event.at_ns, frame, encode(event))
 
     def action(self, action: Submit | Cancel | Query, frame: int) -> None:
-        self._journal.append(ACTION, action.at_ns, frame, _encode(action))
+        self._journal.append(ACTION, action.at_ns, frame, encode(action))
 
     def finish(self, at_ns: int, state: str) -> None:
-        self._journal.append(FINISH, at_ns, 0, _encode(Finish(at_ns, state)))
+        self._journal.append(FINISH, at_ns, 0, encode(Finish(at_ns, state)))
 
 
 def kept(path: Path) -> Iterator[tuple[JournalRecord, Kept]]:

@@ -6,15 +6,23 @@ venue copy, else from the text: the finest decimal place that is not zero anywhe
 0.01, which refuses nothing). They are stored in ``meta["instruments"]``, so that readers need nothing else.
 
 A line that is no such line is kept as a NOTE record with file, line number and reason; it is never lost.
+
+The recording appears whole or not at all: it is written beside its place under a hidden name and renamed at the end.
 """
 
 from __future__ import annotations
 
+import errno
 import gzip
 import heapq
 import io
+import os
+import re
+import shutil
+import stat
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +31,12 @@ import numpy as np
 import orjson
 import zstandard
 
-from models.error import DataError
+from models.error import DataError, PreflightError
 from models.instrument import E8, Filters, Instrument, e8_text
 from models.recording import PAYLOAD_BYTES_MAX, RecordKind
+from storage.cold.quota import hold
 from storage.cold.recording_writer import RecordingWriter
+from utils.atomic import sync_folder
 
 LINE_BYTES_MAX = PAYLOAD_BYTES_MAX
 TIME_DIGITS = {"us": (1_000, 16), "ns": (1, 19)}  # unit → (ns in it, digits of a time between 2001 and 2286)
@@ -36,6 +46,10 @@ LAG_QUANTILE = 0.001  # the quickest of a thousand: the very quickest may be a c
 LAGS_MAX = 1_000_000  # of the first frames; more do not move a quantile
 TEXT_KEPT = 2000  # characters of a refused line in its note
 PROGRESS_LINES = 20_000
+LOCAL_NS_MAX = 2**63 - 1 - 2 * 86_400_000_000_000  # int64 less the largest clock offset, a day, with room
+EVENT_MS = range(10**12, 10**13)  # 2001 to 2286; another E is no time
+ZSTD_READ_BYTES = 8 << 10  # a hostile frame of this size unpacks to 256 MB
+_DECIMAL = re.compile(r"\d+(\.\d+)?")
 _PLACES_MAX = 8
 _NUMBER_MAX = 10**12
 
@@ -92,8 +106,11 @@ def import_raw_lines(
 
     ``clock_offset_ms`` is added to every local time; ``"auto"`` chooses it so that one frame in a thousand is quicker
     than ``LAG_FLOOR_NS`` after its event time. ``known`` are venue copies by symbol, used for futures captures.
-    Raises DataError when a file cannot be read, holds no frame, or overlaps another one of the same symbol.
+    Raises DataError when a file cannot be read, holds no frame, or overlaps another one of the same symbol, and when
+    ``folder`` is taken; PreflightError when the disk refuses. ``folder`` is then as it was before.
     """
+    _refuse_place(folder)
+    _refuse_twins(files)
     lags: list[int] = []
     tick = progress or (lambda lines: None)
     sources = [_survey(path, unit, lags, tick) for path in files]
@@ -110,14 +127,18 @@ def import_raw_lines(
         "clock_offset_ns": offset_ns,
         "clock_offset_rule": rule,
         "instruments": msgspec.to_builtins(instruments),
+        "keep": True,  # the quota removes what can be recorded again, not what somebody brought
     }
     counts = {"lines": 0, "frames": 0, "snapshots": 0, "refused": 0, "clock_steps": 0}
     refusals: list[str] = []
-    with closing(RecordingWriter(folder, meta=meta, wait=True)) as writer:
-        _write(writer, sources, unit, offset_ns, {one.symbol: one.index for one in instruments}, counts, refusals, tick)
+    indexes = {one.symbol: one.index for one in instruments}
+    with _whole(folder) as hidden, closing(RecordingWriter(hidden, meta=meta, wait=True)) as writer:
+        _write(writer, sources, unit, offset_ns, indexes, counts, refusals, tick)
         meta.update(counts)
-    if writer.problem:
-        raise DataError(f"{folder}: {writer.problem}", code="DISK")
+        writer.close()
+        if writer.problem:
+            detail = writer.problem.partition(f"{hidden.name}: ")[2] or writer.problem
+            raise PreflightError(f"{folder} cannot be written: {detail}; nothing of it was kept", code="DISK")
     return Imported(
         folder=str(folder),
         files=meta["files"],
@@ -129,26 +150,110 @@ def import_raw_lines(
     )
 
 
+# ---- the recording's place ------------------------------------------------------------------------------------------
+
+
+def _refuse_place(folder: Path) -> None:
+    """Raises DataError unless ``folder`` is free: absent, or empty and not where somebody stands."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise DataError(f"{folder} is a file; name a folder that does not exist yet", code="EXISTS")
+    if any(folder.glob("*.zst")):
+        raise DataError(f"{folder} holds a recording already; choose another folder", code="EXISTS")
+    if any(folder.iterdir()) or folder.samefile(Path()):
+        raise DataError(f"{folder} is in use; name a folder that does not exist yet", code="EXISTS")
+
+
+@contextmanager
+def _whole(folder: Path) -> Iterator[Path]:
+    """A hidden folder beside ``folder`` that takes its name when all went well, and is removed otherwise."""
+    place = folder.resolve()
+    hidden = place.with_name(f".{place.name}.importing")
+    if hidden.exists():
+        try:
+            os.close(hold(hidden))
+        except OSError:
+            raise DataError(f"another import is writing {folder}; wait for it", code="EXISTS") from None
+        shutil.rmtree(hidden)  # an import that was killed
+    try:
+        hidden.mkdir(parents=True)
+    except OSError as error:
+        raise PreflightError(f"{folder} cannot be made: {error.strerror}; name another place", code="DISK") from None
+    try:
+        yield hidden
+        hidden.rename(place)
+        sync_folder(place.parent)
+    except BaseException:
+        shutil.rmtree(hidden, ignore_errors=True)
+        raise
+
+
 # ---- lines --------------------------------------------------------------------------------------------------------
+
+
+class _ZstdFile(io.RawIOBase):
+    """Zstd frames one after the other. A file that ends inside a frame raises EOFError, as gzip does."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._decoder: Any = None  # of the running frame
+        self._packed = self._plain = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._plain:
+            self._packed = self._packed or self._file.read(ZSTD_READ_BYTES)
+            if not self._packed:
+                if self._decoder is not None:
+                    raise EOFError("it ends inside a zstd frame")
+                return 0
+            self._decoder = self._decoder or zstandard.ZstdDecompressor().decompressobj()
+            self._plain = self._decoder.decompress(self._packed)
+            self._packed = b""
+            if self._decoder.eof:
+                self._packed, self._decoder = self._decoder.unused_data, None
+        count = min(len(buffer), len(self._plain))
+        buffer[:count] = self._plain[:count]
+        self._plain = self._plain[count:]
+        return count
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Line number and line of a plain, gzip or zstd file. Raises DataError when it cannot be read to its end."""
     try:
         with path.open("rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise DataError(f"{path} is no ordinary file and can be read once only; save it first", code="FILE")
             head = file.read(4)
             file.seek(0)
             stream: Any = file
             if head[:2] == b"\x1f\x8b":
                 stream = gzip.GzipFile(fileobj=file)
             elif head == b"\x28\xb5\x2f\xfd":
-                stream = io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(file))
+                stream = io.BufferedReader(_ZstdFile(file), ZSTD_READ_BYTES * 16)
             number = 0
             while line := stream.readline(LINE_BYTES_MAX):
                 number += 1
                 yield number, line.rstrip(b"\r\n")
-    except (OSError, EOFError, zstandard.ZstdError) as error:
-        raise DataError(f"{path}: cannot be read to its end: {error}", code="FILE") from None
+    except (gzip.BadGzipFile, EOFError, zlib.error, zstandard.ZstdError) as error:
+        raise DataError(
+            f"{path}: its compressed data is cut or damaged ({error}); fetch it again, or unpack what can be read of "
+            "it and import that",
+            code="FILE",
+        ) from None
+    except OSError as error:
+        raise DataError(_unreadable(path, error), code="FILE") from None
+
+
+def _unreadable(path: Path, error: OSError) -> str:
+    if error.errno == errno.ENOENT:
+        return f"{path} does not exist; name a capture file"
+    if error.errno == errno.EISDIR:
+        return f"{path} is a folder; name the capture files in it"
+    return f"{path} cannot be read: {error.strerror}; name a capture file that you may read"
 
 
 def _split(line: bytes, unit: str) -> tuple[int, bytes] | str:
@@ -163,7 +268,10 @@ def _split(line: bytes, unit: str) -> tuple[int, bytes] | str:
         return f"has a local time of {len(text)} digits, {unit} have {digits}{hint}"
     if not payload.startswith((b"{", b"[")):
         return "has no JSON object behind its local time"
-    return int(text) * scale, payload
+    local_ns = int(text) * scale
+    if local_ns > LOCAL_NS_MAX:
+        return "has a local time after the year 2262"
+    return local_ns, payload
 
 
 def _is_snapshot(payload: bytes) -> bool:
@@ -193,7 +301,12 @@ def _survey(path: Path, unit: str, lags: list[int], progress: Progress) -> _Sour
             continue  # recorded all the same: whoever reads the recording quarantines it with its reason
         _look(source, message, local_ns, lags)
     if not source.symbols:
-        raise DataError(f"{path} holds no frame of a market stream{': ' + why if why else ''}", code="FILE")
+        reason = f": {why}" if why else ""
+        raise DataError(
+            f"{path} holds no frame of a market stream{reason}; a line of a capture is a local time, a space and the "
+            "frame as JSON",
+            code="FILE",
+        )
     return source
 
 
@@ -209,7 +322,7 @@ def _look(source: _Source, message: Any, local_ns: int, lags: list[int]) -> None
     if not isinstance(symbol, str):
         return
     sizes = source.symbols.setdefault(symbol, _Sizes())
-    if isinstance(data.get("E"), int) and len(lags) < LAGS_MAX:
+    if isinstance(data.get("E"), int) and data["E"] in EVENT_MS and len(lags) < LAGS_MAX:
         lags.append(local_ns - data["E"] * 1_000_000)
     if event in ("aggTrade", "trade"):
         _refine(sizes, [(data.get("p"), data.get("q"))])
@@ -230,15 +343,27 @@ def _refine(sizes: _Sizes, pairs: list[tuple[Any, Any]]) -> None:
         if not isinstance(price, str) or not isinstance(quantity, str):
             continue
         part = price.partition(".")[2]
-        if len(part.rstrip("0")) > sizes.price:
-            sizes.price = len(part.rstrip("0"))
-        if len(part) > sizes.price_written:
-            sizes.price_written = len(part)
+        if len(part) > sizes.price_written or len(part.rstrip("0")) > sizes.price:
+            sizes.price, sizes.price_written = _learnt(price, sizes.price, sizes.price_written)
         part = quantity.partition(".")[2]
-        if len(part.rstrip("0")) > sizes.quantity:
-            sizes.quantity = len(part.rstrip("0"))
-        if len(part) > sizes.quantity_written:
-            sizes.quantity_written = len(part)
+        if len(part) > sizes.quantity_written or len(part.rstrip("0")) > sizes.quantity:
+            sizes.quantity, sizes.quantity_written = _learnt(quantity, sizes.quantity, sizes.quantity_written)
+
+
+def _learnt(text: str, places: int, written: int) -> tuple[int, int]:
+    """Decimal places that matter and places written, after ``text``: one damaged number must not decide the sizes."""
+    if not _DECIMAL.fullmatch(text):
+        return places, written
+    part = text.partition(".")[2]
+    return max(places, len(part.rstrip("0"))), max(written, len(part))
+
+
+def _refuse_twins(files: Sequence[Path]) -> None:
+    seen: set[Path] = set()
+    for path in files:
+        if path.resolve() in seen:
+            raise DataError(f"{path} is given twice; name each file of the capture once", code="OVERLAP")
+        seen.add(path.resolve())
 
 
 def _refuse_overlaps(sources: list[_Source]) -> None:
@@ -293,7 +418,9 @@ def _inferred(symbol: str, index: int, sizes: _Sizes) -> Instrument:
     price, quantity = min(sizes.price, _PLACES_MAX), min(sizes.quantity, _PLACES_MAX)
     if price + quantity > _PLACES_MAX:
         raise DataError(
-            f"{symbol}: prices with {price} and quantities with {quantity} places are finer than 1e-8 together"
+            f"{symbol}: prices with {price} and quantities with {quantity} places are finer than 1e-8 together, which "
+            "money at 1e-8 cannot hold; leave this symbol out of the capture",
+            code="FILTERS",
         )
     quote = next((asset for asset in ("USDT", "USDC", "FDUSD", "BTC") if symbol.endswith(asset)), "")
     return Instrument(

@@ -182,7 +182,8 @@ class Recording:
         count = int(walk_records(address, len(block), mode, address_of(self._summary)))
         if count < 0:
             raise DataError(
-                f"{path}: chunk at byte {frame.start}: the record at offset {-1 - count} is damaged; use an undamaged copy",
+                f"{path}: chunk at byte {frame.start}: the record at offset {-1 - count} is damaged; use an undamaged "
+                "copy",
                 code=DAMAGED,
             )
 

@@ -102,9 +102,10 @@ class Desk:
         self.files.close()
 
 
-def samples(market: Market, folder: Path) -> list[int]:
-    """CPU ns from callback to order, for each entry in order."""
+def samples(market: Market, folder: Path, *, warm: bool) -> list[int]:
+    """CPU ns from callback to order, for each entry in order; with ``warm`` a beat comes before each frame."""
     desk = Desk(market, folder)
+    beat = wiring.keep_warm_bot(Settings()).beat if warm else None
     frame, clock, venue = desk.ear.frame, time.thread_time_ns, desk.venue
     found = []
     gc.collect()
@@ -113,6 +114,8 @@ def samples(market: Market, folder: Path) -> list[int]:
         if kind != RecordKind.FRAME:
             desk.ear.take(kind, connection, payload, received_ns)
             continue
+        if beat is not None:
+            beat()
         venue.handed_ns = 0
         started = clock()
         frame(connection, payload, received_ns)
@@ -133,7 +136,8 @@ def measure(seconds: float) -> dict[str, Any]:
     """All figures."""
     market = generated(seconds)
     with tempfile.TemporaryDirectory() as folder:
-        found = samples(market, Path(folder))
+        found = samples(market, Path(folder, "warm"), warm=True)
+        left_alone = samples(market, Path(folder, "alone"), warm=False)
     if len(found) <= WARMING:
         raise LookupError(f"only {len(found)} entries in {seconds:g} s; take more seconds")
     frames = depth_frames(500, LEVELS)
@@ -148,6 +152,7 @@ def measure(seconds: float) -> dict[str, Any]:
     return {
         "entries": len(found),
         "callback_to_order": warm,
+        "without_keep_warm": percentiles(left_alone[WARMING:]),
         "cold_us": round(found[0] / 1000, 1),
         "orjson_122_levels_us": round(parse_us, 2),
         "bars": {"callback to order, p50 µs": (warm["p50_us"], "≤", round(bar, 2))},

@@ -12,7 +12,7 @@ from models.control import Decision
 from models.rows import BID
 from tests.core.desk import MID
 from tests.fakes.bot import Bot, around
-from tests.fakes.disturbed import Frame, run
+from tests.fakes.disturbed import Frame, check_true, run
 
 SECONDS = 6.0
 DEPTH_FRAMES = range(8, 45)  # of about 60 in six seconds: the first few are before the snapshot
@@ -33,7 +33,7 @@ def disturbed(lever: str, at: int, frames: Iterable[Frame]) -> Iterator[Frame]:
                 yield frame
             if held is not None and number == at + 1:
                 yield frame
-                yield held[0], held[1], held[2]
+                yield held
                 held = None
                 continue
         yield frame
@@ -41,22 +41,15 @@ def disturbed(lever: str, at: int, frames: Iterable[Frame]) -> Iterator[Frame]:
 
 @pytest.mark.parametrize("lever", ["drop", "swap", "duplicate"])
 def test_one_accident_at_any_offset_ends_in_the_true_book(lever: str) -> None:
-    """After a dropped, swapped or repeated diff at random places, the book is in the end that of the calm run."""
-    calm, _ = run(SECONDS)
+    """After a dropped, swapped or repeated diff at random places, the book is in the end that of the market."""
     dice = random.Random(lever)
     for at in dice.sample(DEPTH_FRAMES, 4):
         bot, source = run(SECONDS, lambda frames, at=at: disturbed(lever, at, frames))  # type: ignore[misc]
         counts = bot.hearing.counts
         assert counts.gaps == (lever != "duplicate") and source.snapshots == 1 + counts.gaps
-        assert bot.hearing.synced(0) and bot.touch() == calm.touch()
-        assert near(bot) == near(calm)
+        assert bot.hearing.synced(0)
+        check_true(bot, source)
         assert ("HALT", "DATA_GAP: the book is not in sequence") in bot.decisions or lever == "duplicate"
-
-
-def near(bot: Bot) -> dict[tuple[int, int], int]:
-    """The levels within 300 ticks of the touch: beyond, a younger snapshot proves less."""
-    bid, ask = bot.touch()
-    return {(side, tick): lots for (side, tick), lots in bot.levels().items() if bid - 300 <= tick <= ask + 300}
 
 
 def test_a_gap_blocks_entries_with_the_frame_that_shows_it() -> None:
@@ -91,7 +84,7 @@ def test_no_signal_reads_the_book_while_it_is_invalid() -> None:
 
 
 def test_the_snapshot_joins_what_was_buffered_and_entries_come_back() -> None:
-    """Diffs heard since the gap are applied behind the snapshot that they join; relief comes after its waiting time."""
+    """Diffs heard since the gap are applied behind the snapshot that they join; relief comes after a second."""
     bot = Bot().started()
     bot.frame(bot.depth(previous=bot.last + 3))
     middle = bot.last
@@ -99,8 +92,9 @@ def test_the_snapshot_joins_what_was_buffered_and_entries_come_back() -> None:
     assert bot.hearing._syncs[0].buffered == 3
     bot.snapshot(middle)
     assert bot.levels()[BID, MID - 1] == 7 and bot.wanted == {}
-    assert bot.entry() == "DATA_GAP: no condition is violated" or bot.decision is Decision.HALTED
-    bot.frame(bot.depth()).wait(500).frame(bot.depth()).wait(600)
+    assert bot.decision is Decision.HALTED and (bot.entry() or "").startswith("DATA_GAP")
+    for _ in range(12):
+        bot.wait(100).frame(bot.depth())
     assert bot.decision is Decision.ALLOWED and bot.entry() is None
 
 

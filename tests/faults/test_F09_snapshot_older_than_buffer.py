@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import pytest
 
 from data_collector.book_sync import FRAMES_MAX, ROWS_MAX
@@ -10,20 +12,27 @@ from models.rows import BID
 from tests.builders import SECOND
 from tests.core.desk import MID
 from tests.fakes.bot import Bot
-from tests.fakes.disturbed import run
+from tests.fakes.disturbed import Frame, check_true, run
+from wiring import VIRTUAL_START_NS
+
+
+def late(lag_ns: int, frames: Iterable[Frame]) -> Iterator[Frame]:
+    """Somebody connects when the market has been running for ``lag_ns``."""
+    return (frame for frame in frames if frame[0] >= VIRTUAL_START_NS + lag_ns)
 
 
 @pytest.mark.parametrize("lag_s", [1, 5, 30])
 def test_a_venue_that_lags_is_waited_for(lag_s: int) -> None:
-    """With snapshots from 1, 5 and 30 s ago the book gets in sequence as soon as one reaches the buffer, and is true."""
-    calm, _ = run(lag_s + 3.0)
-    bot, source = run(lag_s + 3.0, snapshot_lag_ns=lag_s * SECOND)
+    """With snapshots from 1, 5 and 30 s ago the book is in sequence once one reaches the buffer, and it is true."""
+    lag_ns = lag_s * SECOND
+    bot, source = run(lag_s + 3.0, lambda frames: late(lag_ns, frames), snapshot_lag_ns=lag_ns)
     counts = bot.hearing.counts
-    assert bot.hearing.synced(0) and counts.snapshots == 1 and counts.gaps == 0
-    assert counts.snapshots_old == source.snapshots - 1 > lag_s
-    assert bot.touch() == calm.touch()
-    first = next(note for note in bot.notes if note.file == "decisions")
-    assert first.record["action"] == "RESUME" and first.at_ns >= calm.notes[0].at_ns + (lag_s - 1) * SECOND
+    assert bot.hearing.synced(0) and (counts.snapshots, counts.gaps) == (1, 0)
+    assert counts.snapshots_old == source.snapshots - 1 > 5 * lag_s
+    check_true(bot, source)
+    decisions = [note for note in bot.notes if note.file == "decisions"]
+    assert [note.record["action"] for note in decisions][:1] == ["RESUME"]
+    assert decisions[0].at_ns >= VIRTUAL_START_NS + 2 * lag_ns - SECOND // 5, "nothing was allowed before"
 
 
 def test_an_old_snapshot_changes_nothing_and_is_asked_for_again() -> None:

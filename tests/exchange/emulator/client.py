@@ -9,6 +9,7 @@ import base64
 import contextlib
 import json
 import os
+import socket
 import struct
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -57,18 +58,26 @@ def masked(opcode: int, payload: bytes, *, fin: bool = True) -> bytes:
 
 
 class Socket:
-    """One WebSocket; ``async with Socket(url, path) as socket``. ``answers_pings`` False: a dead client."""
+    """One WebSocket; ``async with Socket(url, path) as socket``. ``answers_pings`` False: a dead client; ``deaf``: one
+    whose machine takes next to nothing while it does not read.
+    """
 
-    def __init__(self, url: str, path: str, *, answers_pings: bool = True) -> None:
+    def __init__(self, url: str, path: str, *, answers_pings: bool = True, deaf: bool = False) -> None:
         self._host, _, port = url.removeprefix("ws://").partition(":")
         self._port, self._path = int(port), path
-        self._answers_pings = answers_pings
+        self._answers_pings, self._deaf = answers_pings, deaf
         self.pings: list[bytes] = []
         self.pongs: list[bytes] = []
         self.events: list[Any] = []  # events that came while an answer was waited for
 
     async def __aenter__(self) -> Socket:
-        self.reader, self.writer = await asyncio.open_connection(self._host, self._port)
+        if self._deaf:
+            raw = socket.socket()
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            raw.connect((self._host, self._port))
+            self.reader, self.writer = await asyncio.open_connection(sock=raw, limit=4096)
+        else:
+            self.reader, self.writer = await asyncio.open_connection(self._host, self._port)
         key = base64.b64encode(os.urandom(16)).decode()
         self.writer.write(
             f"GET {self._path} HTTP/1.1\r\nHost: {self._host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

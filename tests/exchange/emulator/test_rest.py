@@ -178,7 +178,7 @@ def test_windows_outside_the_past_are_empty_or_all(start: str) -> None:
 
 
 def test_pages_by_id_are_consistent_while_the_market_goes_on() -> None:
-    """Read page by page at fifty times the speed, trades come once each without a hole; asked again a page is the same."""
+    """Read page by page while the market runs, trades come once each without a hole; a page asked again is the same."""
 
     async def doing(talk: Talk) -> None:
         newest = (await talk.get("aggTrades", **SYMBOL, limit=1)).body[0]["a"]

@@ -1,0 +1,157 @@
+"""The exchange as a process of its own: one ready line, and an end with its parent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from exchange.emulator.__main__ import main, speed
+from models.error import UsageError
+from tests.exchange.emulator.client import PATIENCE_S, Socket
+from tests.exchange.emulator.recorded import taken
+
+Child = asyncio.subprocess.Process
+
+
+@contextlib.asynccontextmanager
+async def child(
+    repository: Path, *options: str, command: tuple[str, ...] = ("-m", "exchange.emulator")
+) -> AsyncIterator[tuple[Child, dict[str, str]]]:
+    """A running exchange and its ready line."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *command, *options,
+        cwd=repository, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(PATIENCE_S):
+            line = await process.stdout.readline()
+        yield process, json.loads(line) if line else {}
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.communicate()
+
+
+async def left(process: Child) -> tuple[int | None, str, str]:
+    """Exit code and what was printed after the ready line."""
+    assert process.stdout is not None and process.stderr is not None
+    async with asyncio.timeout(PATIENCE_S):
+        said, complained = await asyncio.gather(process.stdout.read(), process.stderr.read())
+        return await process.wait(), said.decode(), complained.decode()
+
+
+def test_it_serves_on_its_addresses_and_ends_with_its_parent(repository: Path) -> None:
+    """One JSON line names both addresses, both serve; when the parent's pipe closes it ends with 0 and in silence."""
+    options = ("--seed", "5", "--symbols", "ethusdt,btcusdt", "--speed", "20")
+
+    async def run() -> tuple[int | None, str, str]:
+        async with child(repository, *options) as (process, ready), aiohttp.ClientSession() as session:
+            assert ready.keys() == {"ready", "rest", "streams"} and ready["ready"]
+            async with session.get(ready["rest"] + "/fapi/v1/exchangeInfo") as answer:
+                info = await answer.json()
+                assert [one["symbol"] for one in info["symbols"]] == ["ETHUSDT", "BTCUSDT"]
+            async with Socket(ready["streams"], "/public/ws/ethusdt@bookTicker") as client:
+                assert (await client.event())["s"] == "ETHUSDT"
+            assert process.stdin is not None
+            process.stdin.close()
+            return await left(process)
+
+    assert asyncio.run(run()) == (0, "", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_on_a_signal(repository: Path, number: int) -> None:
+    """SIGTERM and SIGINT end it with 0 while a client is connected, and the client is told goodbye."""
+
+    async def run() -> tuple[int | None, str, str]:
+        async with (
+            child(repository) as (process, ready),
+            Socket(ready["streams"], "/public/ws/btcusdt@bookTicker") as client,
+        ):
+            await client.event()
+            process.send_signal(number)
+            assert (await client.ended()).code == 1000
+            return await left(process)
+
+    assert asyncio.run(run()) == (0, "", "")
+
+
+RECORDED = """
+from exchange.emulator.process import host
+from tests.exchange.emulator.test_tape import tape
+from tests.exchange.emulator.recorded import taken
+raise SystemExit(host(tape(taken(1, 5)), speed=None, recorded=True))
+"""
+
+
+def test_a_recording_ends_the_process_with_itself(repository: Path) -> None:
+    """A hosted recording keeps its own clock, plays to whoever comes, and ends the process with 0 when it is over."""
+    frames = [payload for _, _, _, payload in taken(1, 5) if b'"stream":"btcusdt@bookTicker"' in payload]
+
+    async def run() -> tuple[int | None, str, str]:
+        async with child(repository, command=("-c", RECORDED)) as (process, ready), aiohttp.ClientSession() as session:
+            async with session.get(ready["rest"] + "/fapi/v1/time") as answer:
+                assert (await answer.json())["serverTime"] == taken(1, 5)[0][0] // 10**6
+            async with Socket(ready["streams"], "/public/stream?streams=btcusdt@bookTicker") as client:
+                assert [await client.text() for _ in frames] == frames
+                assert (await client.ended()).code == 1000
+            return await left(process)
+
+    assert asyncio.run(run()) == (0, "", "")
+
+
+def test_a_taken_port_is_told(repository: Path) -> None:
+    """A port in use ends it with 1 and a line that names the address."""
+
+    async def run() -> tuple[int | None, str, str]:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            async with child(repository, "--port", str(taken.getsockname()[1])) as (process, ready):
+                assert ready == {}
+                return await left(process)
+
+    code, said, complained = asyncio.run(run())
+    assert (code, said) == (1, "") and "cannot listen on 127.0.0.1:" in complained
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--speed", "0"], "--speed 0: write a positive number or max"),
+        (["--speed", "fast"], "--speed fast"),
+        (["--symbols", "DOGEUSDT"], "NO_CONTRACT: the generator has no contract 'DOGEUSDT'"),
+        (["--symbols", ","], "NO_CONTRACT"),
+        (["--port", "65535"], "the port must be 0 to 65534"),
+        (["--ping", "0"], "ping_s must be above zero"),
+        (["--lifetime", "nan"], "lifetime_s must be above zero"),
+    ],
+)
+def test_wrong_options_are_told(options: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A mistake on the command line ends with 2 and one line of what is wrong, and nothing on stdout."""
+    assert main(options) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and text in said.err and said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("text", "value"), [("1", 1.0), ("0.5", 0.5), ("50", 50.0), ("max", None)])
+def test_speeds_are_read(text: str, value: float | None) -> None:
+    """A positive number is a multiple of real time, ``max`` is as fast as the reader takes it."""
+    assert speed(text) == value
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-1", "", "1e6"])
+def test_no_number_and_no_bound_is_refused(text: str) -> None:
+    """What is not a number between 0 and a million is no speed."""
+    with pytest.raises(UsageError):
+        speed(text)
