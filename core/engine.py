@@ -14,9 +14,9 @@ from core import records
 from core.decision import MarketDecision, PositionEvent, PositionState
 from core.execution.orders import Order, Orders
 from core.execution.position import RoundTrip
-from core.kernels.probe import depth_within
 from core.kernels.state import Condition
 from core.kernels.state import Wake as Bits
+from core.market.features import features
 from core.market.state import MarketView, Memory, depth_limit_lots
 from core.risk.exposure import Exposure
 from core.risk.gate import Gate
@@ -46,7 +46,6 @@ from models.rows import FAR_NS
 
 EQUITY_CHECK_NS = 1_000_000_000  # loss limits see open profit once a second while a position is open
 MINUTE_NS = 60 * 1_000_000_000
-METRIC_BPS = 50
 
 
 class Engine:
@@ -186,9 +185,7 @@ class Engine:
 
     def _decided(self, trader: Trader, before: MarketDecision, view: MarketView) -> None:
         """Record a changed market decision, and let exits that were held back fire again."""
-        book = self.memory.book(trader.index)
-        depth, _ = depth_within(self.memory.address, trader.index, METRIC_BPS)
-        measured = records.metrics(trader.instrument, view, int(book["best_bid"]), int(book["best_ask"]), int(depth))
+        measured = features(self.memory, trader.instrument)
         if trader.machine.now.reason is Reason.DATA_CROSSED:
             self._actions.append(Resync(self._now_ns, trader.index, Reason.DATA_CROSSED.value))
         record = trader.decision_records(before, self._now_ns, view, measured)

@@ -5,47 +5,39 @@ from __future__ import annotations
 from core.decision import MarketDecision, action_of
 from core.execution.orders import Order
 from core.execution.position import RoundTrip
-from core.kernels.book import NO_ASK, NO_BID
 from core.market.state import MarketView
+from core.signals.panel import Panel, build_panel
+from core.signals.signal import Features, Thresholds
 from models.control import Operating
 from models.event import Fill
-from models.instrument import Instrument, e8_text, fixed_text
+from models.instrument import E8, Instrument, e8_text
 from models.order import Side
 
 MICRO = 1_000
 
 
-def volume_multiple(view: MarketView) -> float | None:
-    """Running bar volume over the mean of the baseline bars; None without a baseline."""
-    baseline, count = view.get("baseline_lots"), view.get("baseline_count")
-    if baseline <= 0 or count <= 0:
-        return None
-    return round(view.get("running_lots") * count / baseline, 4)
-
-
-def imbalance(view: MarketView) -> float | None:
-    """Windowed top-N imbalance in −1..1; None when nothing rests."""
-    bid, ask = view.get("imbalance_bid"), view.get("imbalance_ask")
-    return round((bid - ask) / (bid + ask), 4) if bid + ask > 0 else None
-
-
-def metrics(instrument: Instrument, view: MarketView, bid: int, ask: int, depth_lots: int) -> dict[str, object]:
-    """The ``metrics`` object of a decisions record."""
-    touch = bid != NO_BID and ask != NO_ASK
-    return {
-        "mid": mid_text(instrument, bid + ask) if touch else None,
-        "spread_bps": round((ask - bid) * 20_000 / (ask + bid), 4) if touch else None,
-        "depth_50bps": instrument.quantity_text(depth_lots) if touch else None,
-        "imbalance": imbalance(view),
-        "volume_x": volume_multiple(view),
-        "momentum_bps": round(view.get("momentum") / 10_000, 4),
-        "liq_count": view.get("liquidation_recent"),
-    }
-
-
-def mid_text(instrument: Instrument, mid2: int) -> str:
-    """A mid given as bid + ask ticks, with one decimal more than prices."""
-    return fixed_text(mid2 * instrument.tick_e8 // 2, min(8, instrument.price_places + 1))
+def panel_of(view: MarketView) -> Panel:
+    """The scalper's three signals as they stand in ``view``, judged in the integers of the compiled conditions."""
+    get = view.get
+    features = Features(
+        bar_volume=get("running_lots"),
+        baseline_volume=get("baseline_lots"),
+        baseline_bars=get("baseline_count"),
+        bid_sum=get("imbalance_bid"),
+        ask_sum=get("imbalance_ask"),
+        return_e8=get("momentum"),
+        sigma_e8=float(get("momentum_sigma")),
+        momentum_s=get("return_count"),
+        return_threshold_e8=get("momentum_threshold"),
+    )
+    thresholds = Thresholds(
+        volume_multiple_e8=get("volume_num") * E8 // get("volume_den"),
+        baseline_bars=get("baseline_bars"),
+        imbalance_e8=get("imbalance_entry_ppm") * 100,
+        momentum_z_e8=get("momentum_threshold_num") * E8 // get("momentum_threshold_den"),
+        momentum_known_s=get("momentum_samples_min"),
+    )
+    return build_panel(features, thresholds)
 
 
 def decision(
@@ -76,32 +68,33 @@ def transition(at_ns: int, now: MarketDecision, operating: Operating, trigger: s
 def signal(
     at_ns: int, instrument: Instrument, view: MarketView, accepted: bool, reason: str | None
 ) -> dict[str, object]:
-    """``score`` is the smallest of the three values over their thresholds: 1 is just enough."""
-    volume, balance, move = volume_multiple(view), imbalance(view), view.get("momentum")
-    needed = view.get("volume_num") / view.get("volume_den")
-    entry = view.get("imbalance_entry_ppm") / 1e6
+    """``score`` is the weakest of the three over its threshold, signed: at ±1 or beyond all three hold."""
+    panel = panel_of(view)
+    volume, balance, move = panel.signals
     threshold = view.get("momentum_threshold")
-    parts = [
-        volume / needed if volume is not None else 0.0,
-        abs(balance) / entry if balance is not None else 0.0,
-        abs(move) / threshold if threshold > 0 else 0.0,
-    ]
     return {
         "ts": at_ns // MICRO,
         "symbol": instrument.symbol,
         "side": "LONG" if view.get("entry_side") > 0 else "SHORT",
-        "score": round(min(parts), 4),
+        "score": None if panel.score is None else round(panel.score, 4),
         "conditions": {
-            "volume": {"value": volume, "threshold": round(needed, 4)},
-            "imbalance": {"value": balance, "threshold": round(entry, 4)},
+            "volume": {"value": rounded(volume.value), "threshold": round(volume.threshold, 4)},
+            "imbalance": {"value": rounded(balance.value), "threshold": round(balance.threshold, 4)},
             "momentum": {
-                "value_bps": round(move / 10_000, 4),
+                "value": rounded(move.value),
+                "threshold": round(move.threshold, 4),
+                "value_bps": round(view.get("momentum") / 10_000, 4) if move.valid else None,
                 "threshold_bps": round(threshold / 10_000, 4) if threshold > 0 else None,
             },
         },
         "accepted": accepted,
         "reject_reason": reason,
     }
+
+
+def rounded(value: float | None) -> float | None:
+    """Four places for people."""
+    return None if value is None else round(value, 4)
 
 
 def order(at_ns: int, instrument: Instrument, kept: Order, reason: str) -> dict[str, object]:

@@ -110,7 +110,7 @@ class Trader:
             window = view.get("cascade_window_ns") // 1_000_000_000
             return f"{view.get('liquidation_recent')} events/{window} s > {view.get('cascade_count')}"
         if reason is Reason.IMBALANCE:
-            return f"{records.imbalance(view)} beyond {view.get('imbalance_limit_ppm') / 1e6:g}"
+            return f"{records.rounded(records.panel_of(view).imbalance.value)} beyond {view.get('imbalance_limit_ppm') / 1e6:g}"
         if reason is Reason.DATA_STALE:
             return f"no depth for more than {view.get('stale_ns') // 1_000_000} ms"
         if reason is Reason.DATA_CROSSED:

@@ -41,7 +41,6 @@ class Clearance:
             self._lots_max = min(self._lots_max, round(most * E8) // instrument.lot_e8)
         self._lots_min = max(1, instrument.filters.market_quantity_min)
         self._notional_min_e8 = instrument.filters.notional_min_e8
-        self._ceiling = CEILING_EQUITY[risk.profile]
         self._message_windows = (
             (risk.messages_per_s, MINUTE_NS // 60), (risk.messages_per_10s, MINUTE_NS // 6),
             (risk.messages_per_min, MINUTE_NS),
@@ -86,7 +85,7 @@ class Clearance:
         if value_e8 < self._notional_min_e8 or value_e8 > self._value_max_e8:
             return 0
         equity_e8 = exposure.equity_e8
-        if exposure.value_e8 + value_e8 > int(equity_e8 * self._ceiling):
+        if exposure.value_e8 + value_e8 > int(equity_e8 * CEILING_EQUITY[self._risk.profile]):
             return 0
         free_e8 = equity_e8 - exposure.margin_e8 - value_e8 // self._leverage - 2 * value_e8 * self._taker_e8 // E8
         if free_e8 < int(equity_e8 * self._risk.margin_floor_pct) // 100:

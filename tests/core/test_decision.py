@@ -138,6 +138,15 @@ def test_each_step_of_relief_has_its_own_wait() -> None:
     assert machine.now == ALLOWED
 
 
+def test_relief_ends_in_the_newest_of_equal_conditions() -> None:
+    """While a halt waits for its relief, one restriction gives way to another: the one in force is named."""
+    machine = started(Condition.STALE)
+    machine.violated(Condition.SPREAD, START_NS + 100 * MS)
+    machine.violated(Condition.DEPTH, START_NS + 200 * MS)
+    machine.timer(machine.relief_ns)
+    assert (machine.now, machine.relief_ns) == (judge(Condition.DEPTH), FAR_NS)
+
+
 @given(st.lists(st.tuples(st.integers(0, 1_500), st.integers(0, 255)), min_size=1, max_size=40))
 def test_the_decision_is_the_severest_of_the_last_second(steps: list[tuple[int, int]]) -> None:
     """After any walk the decision is the severest that the violations of the last second call for, and the record of

@@ -120,6 +120,14 @@ def test_an_immediate_order_reaches_to_the_collar(side: Side) -> None:
 
 
 @BOTH
+def test_an_immediate_order_reaches_no_further_than_the_slippage_allowed(side: Side) -> None:
+    """Where execution.max_slippage_bps is tighter than the collar, it bounds the limit price."""
+    order = Counter(None, "owner", "execution.entry_type=ioc", "execution.max_slippage_bps=4").approved(side)
+    touch = MID + 1 if side is Side.BUY else MID - 1
+    assert abs(order.price - touch) * 10_000 <= 4 * touch < (abs(order.price - touch) + 1) * 10_000
+
+
+@BOTH
 @pytest.mark.parametrize("collar", [1.0, 3.3])
 def test_the_limit_price_keeps_the_collar_around_the_mid(side: Side, collar: float) -> None:
     """P08: however far through the touch it may reach, the limit price is inside the collar around the mid, and the

@@ -21,11 +21,12 @@ from exchange.simulated.terms import PaperTerms
 from exchange.simulated.venue import FOLLOWED, SimulatedVenue, lockstep
 from models.action import Action, Cancel, Note, Query, Submit
 from models.event import BookInvalid, ClockOffset, Event, Fill, OrderReport, Timer
+from models.order import Side
 from models.rows import FAR_NS, Flag
 from tests.builders import MS, SECOND, START_NS
 from tests.builders import Memory as EngineMemory
 from tests.core.kernels.test_engine import BARS, STRICT, pair
-from tests.exchange.simulated.scene import INSTRUMENT, MID, RICH, depth, market, snapshot, wishes
+from tests.exchange.simulated.scene import INSTRUMENT, MID, RICH, depth, market, order, snapshot, wishes
 from tests.exchange.simulated.test_matching import State
 from tests.naive import matching as naive_matching
 from tests.naive import venue as naive
@@ -142,7 +143,9 @@ class Head:
 
 
 class Script:
-    """An engine that sends, cancels and asks for seeded orders at timers and wakes, and remembers what it heard."""
+    """An engine that sends, cancels and asks for seeded orders at timers and wakes, goes flat now and then, and
+    remembers what it heard.
+    """
 
     def __init__(self, seed: int, orders: int) -> None:
         self.compiled = EngineMemory(1, BARS, 1, **STRICT)
@@ -152,27 +155,35 @@ class Script:
         self._chance = random.Random(seed)
         self._wishes = wishes(seed, orders)
         self._sent: list[str] = []
+        self._held = 0
 
     def step(self, event: Event) -> list[Action]:
         self.heard.append(repr(event))
         if isinstance(event, Timer):
             self.timer_ns += self._chance.randrange(1, 120 * MS)
-        if isinstance(event, ClockOffset):
+        elif isinstance(event, ClockOffset):
             self.compiled.engine["clock_offset_ns"] = event.offset_ns
-        if isinstance(event, BookInvalid):
+        elif isinstance(event, BookInvalid):
             self.compiled.markets["book"]["valid"][event.instrument] = 0
-        actions: list[Action] = []
-        draw = self._chance.random()
-        if draw < 0.3 and self._wishes:
-            wish = self._wishes.pop()
-            self._sent.append(wish.client_id)
-            actions.append(Submit(event.at_ns, wish))
-        elif draw < 0.45 and self._sent:
-            actions.append(
-                self._chance.choice((Cancel, Query))(event.at_ns, self._chance.choice([*self._sent, "nobody"]))
-            )
+        elif isinstance(event, Fill):
+            self._held += event.quantity * event.side.sign
+        actions = self._act(event.at_ns, self._chance.random())
         self.heard += [repr(action) for action in actions]
         return actions
+
+    def _act(self, at_ns: int, draw: float) -> list[Action]:
+        if draw < 0.3 and self._wishes:
+            wish = self._wishes.pop()
+        elif draw < 0.4 and self._held:
+            side = Side.SELL if self._held > 0 else Side.BUY
+            wish = order(f"flat{len(self._sent)}", side, abs(self._held), reduce_only=True)
+        elif draw < 0.5 and self._sent:
+            kind, client_id = self._chance.choice((Cancel, Query)), self._chance.choice([*self._sent, "nobody"])
+            return [kind(at_ns, client_id)]
+        else:
+            return []
+        self._sent.append(wish.client_id)
+        return [Submit(at_ns, wish)]
 
 
 class Mute:
@@ -182,10 +193,12 @@ class Mute:
         raise AssertionError(f"the script writes no notes: {note}")
 
 
-def ran(seed: int, terms: PaperTerms, *, always: bool, cuts: Iterable[int] = ()) -> tuple[list[str], bytes, bytes]:
+def ran(
+    seed: int, terms: PaperTerms, *, always: bool, cuts: Iterable[int] = (), orders: int = 12
+) -> tuple[list[str], bytes, bytes]:
     """Everything heard and done over a seeded market, and the state of engine and exchange after it."""
     rows = np.concatenate(market(seed, 400))
-    script = Script(seed, 40)
+    script = Script(seed, orders)
     exchange = SimulatedExchange((INSTRUMENT,), RICH, terms)
     session = Session(script, SimulatedVenue(exchange, always_lockstep=always), None, Mute())  # type: ignore[arg-type]
     offsets = ClockOffset(700 * MS, 3 * MS, 0), ClockOffset(1_600 * MS, -2 * MS, 0)
@@ -209,16 +222,16 @@ TERMS = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.integers(0, 1 << 32), TERMS)
-def test_lock_step_and_bulk_give_the_same(seed: int, terms: PaperTerms) -> None:
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 1 << 32), TERMS, st.sampled_from([2, 12, 40]))
+def test_lock_step_and_bulk_give_the_same(seed: int, terms: PaperTerms, orders: int) -> None:
     """With orders, cancels, clock offsets and a broken book: the same reports and actions in the same order, the same
     state of engine and exchange, whether the exchange goes frame by frame or in bulk while nothing is alive.
     """
-    assert ran(seed, terms, always=False) == ran(seed, terms, always=True)
+    assert ran(seed, terms, always=False, orders=orders) == ran(seed, terms, always=True, orders=orders)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 1 << 32), st.booleans(), st.data())
 def test_cuts_change_nothing(seed: int, always: bool, data: st.DataObject) -> None:
     """Rows handed over in any pieces, cut inside frames too, give what one call gives, in either way."""
@@ -237,10 +250,26 @@ def test_every_row_on_its_own() -> None:
 
 def test_the_script_gets_everything() -> None:
     """The scenes of these tests have fills, funding, refusals, cancels and expiries, so that equality means much."""
-    said = "\n".join(line for seed in range(6) for line in ran(seed, PaperTerms(), always=False)[0])
+    said = "\n".join(line for seed in range(8) for line in ran(seed, PaperTerms(), always=False, orders=40)[0])
     kinds = ["Fill(", "Funding(", "Wake(", "Timer(", "ClockOffset(", "BookInvalid("]
     kinds += ["REJECTED", "CANCELED", "EXPIRED", "FILLED"]
     assert [kind for kind in kinds if kind not in said] == []
+
+
+def test_both_ways_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the first order there are calls with something alive and calls without, many of each."""
+    calls: list[bool] = []
+    bulk = SimulatedVenue.advance
+
+    def counted(venue: SimulatedVenue, *where: int) -> int:
+        calls.append(venue.exchange.alive > 0)
+        return bulk(venue, *where)
+
+    monkeypatch.setattr(SimulatedVenue, "advance", counted)
+    for seed in range(8):
+        ran(seed, PaperTerms(), always=False)
+    after = calls[calls.index(True) :]
+    assert after.count(True) > 200 and after.count(False) > 200
 
 
 # -- the door to the session -----------------------------------------------------------------------------------------

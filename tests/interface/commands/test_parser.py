@@ -81,7 +81,7 @@ def test_moments_are_utc():
         (["demo", "--sped", "max"], "--sped is not an option of `main.py demo`; did you mean --speed?"),
         (["demo", "x"], "'x' is one word too many for `main.py demo`; see `main.py demo --help`"),
         (["--mode", "papr"], "--mode: 'papr' is not a mode; did you mean paper?; see `main.py run --help`"),
-        (["--lang"], "--lang: expected one argument; see `main.py run --help`"),
+        (["--lang"], "--lang needs a value; one that begins with - is written --lang=VALUE; see `main.py run --help`"),
     ],
 )
 def test_mistakes_name_the_nearest(words, expected):
