@@ -185,16 +185,20 @@ class Engine:
 
     def _decided(self, trader: Trader, before: MarketDecision, view: MarketView) -> None:
         """Record a changed market decision, and let exits that were held back fire again."""
-        measured = features(self.memory, trader.instrument)
         if trader.machine.now.reason is Reason.DATA_CROSSED:
             self._actions.append(Resync(self._now_ns, trader.index, Reason.DATA_CROSSED.value))
-        record = trader.decision_records(before, self._now_ns, view, measured)
+        record = trader.decision_records(before, self._now_ns, view)
         if record is not None:
-            self._note("decisions", record)
+            self._note("decisions", partial(self._measured, record, trader.instrument))
         trigger = f"{trader.machine.now.reason.value}: {trader.why(view)}"
         self._note("state_transitions", records.transition(self._now_ns, trader.machine.now, self.mode.state, trigger))
         if before.decision is Decision.HALTED and trader.state is PositionState.OPEN:
             trader.rearm()
+
+    def _measured(self, record: dict[str, object], instrument: Instrument) -> dict[str, object]:
+        """A decisions record with the market's numbers, which nobody waits for."""
+        record["metrics"] = features(self.memory, instrument)
+        return record
 
     def _set_depth_limit(self, trader: Trader, view: MarketView) -> None:
         """The depth condition is stated in USDT; it becomes lots at the first known price."""

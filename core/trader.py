@@ -85,16 +85,14 @@ class Trader:
             return False
         return not self.protective_only or bool(view.get("exit_bits") & Exit.STOP)
 
-    def decision_records(
-        self, before: MarketDecision, at_ns: int, view: MarketView, measured: dict[str, object]
-    ) -> dict[str, object] | None:
-        """The decisions record of a change, when action or reason changed."""
+    def decision_records(self, before: MarketDecision, at_ns: int, view: MarketView) -> dict[str, object] | None:
+        """The decisions record of a change, still without metrics, when action or reason changed."""
         after = self.machine.now
         since = self.machine.since_ns
         self.machine.since_ns = at_ns
         if (before.decision, before.reason) == (after.decision, after.reason):
             return None
-        return records.decision(at_ns, self.instrument, before, after, self.why(view), at_ns - since, measured)
+        return records.decision(at_ns, self.instrument, before, after, self.why(view), at_ns - since, {})
 
     def why(self, view: MarketView) -> str:
         """The numbers behind the reason of the present state."""
@@ -110,7 +108,8 @@ class Trader:
             window = view.get("cascade_window_ns") // 1_000_000_000
             return f"{view.get('liquidation_recent')} events/{window} s > {view.get('cascade_count')}"
         if reason is Reason.IMBALANCE:
-            return f"{records.rounded(records.panel_of(view).imbalance.value)} beyond {view.get('imbalance_limit_ppm') / 1e6:g}"
+            value = records.rounded(records.panel_of(view).imbalance.value)
+            return f"{value} beyond {view.get('imbalance_limit_ppm') / 1e6:g}"
         if reason is Reason.DATA_STALE:
             return f"no depth for more than {view.get('stale_ns') // 1_000_000} ms"
         if reason is Reason.DATA_CROSSED:

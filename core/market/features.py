@@ -51,6 +51,7 @@ def features(memory: Memory, instrument: Instrument) -> dict[str, object]:
     bids, asks = levels(memory, index)
     depth, _ = depth_within(memory.address, index, DEPTH_BPS)
     total = view.get("imbalance_bid") + view.get("imbalance_ask")
+    excess = view.get("imbalance_bid") - view.get("imbalance_ask")
     baseline, count = view.get("baseline_lots"), view.get("baseline_count")
     seconds = memory.seconds(index)
     flow, bought, sold = (_change(seconds, name) for name in ("flow_lots", "bought_lots", "sold_lots"))
@@ -63,13 +64,11 @@ def features(memory: Memory, instrument: Instrument) -> dict[str, object]:
         "mid": mid_text(instrument, int(mid2)) if touch else None,
         "spread_bps": _rounded(spread_bps, touch),
         "depth_50bps": instrument.quantity_text(int(depth)) if touch else None,
-        "imbalance": _rounded(
-            (view.get("imbalance_bid") - view.get("imbalance_ask")) / total if total else 0, total > 0
-        ),
+        "imbalance": _rounded(excess / total if total else 0, total > 0),
         "volume_x": _rounded(view.get("running_lots") * count / baseline if baseline else 0, baseline > 0),
         "momentum_bps": _rounded(momentum[-1] / 10_000, True) if len(momentum) else None,
         "liq_count": view.get("liquidation_recent"),
-        "weighted_mid": round(weighted * tick_e8 / 1e8, instrument.price_places + 2) if weighted_known else None,
+        "weighted_mid": f"{weighted * tick_e8 / 1e8:.{instrument.price_places + 2}f}" if weighted_known else None,
         "imbalance_weighted": _rounded(balance, balance_known),
         "order_flow_10s": None if flow is None else fixed_text(flow * instrument.lot_e8, instrument.quantity_places),
         "trade_flow_10s": _rounded(((bought or 0) - (sold or 0)) / traded if traded else 0, traded > 0),

@@ -1,4 +1,4 @@
-"""Streams made from a market's own: slower and partial depth, other intervals, arrays, trade from aggTrade.
+"""Streams made from a market's own: slower and partial depth, candles and tickers, arrays, trade from aggTrade.
 
 Each derivation names the streams it reads (``bases``) and turns one of their events into none, one or several of its
 own. They exist only while somebody reads them.
@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from exchange.emulator import history as h
+from exchange.emulator import tickers
 from exchange.emulator.market import Market
 from exchange.emulator.payloads import Payloads
 from models.error import DataError
@@ -21,6 +22,7 @@ from models.instrument import Instrument
 KLINE_PERIOD_MS = 250
 QUOTE_ARRAY_PERIOD_MS = 5_000
 MARK_PERIOD_S = 3
+_CONTINUOUS = re.compile(r"(\w+)_perpetual@continuousKline_(\w+)$")
 _DEPTH = re.compile(r"depth(5|10|20)?(?:@(0|100|250|500)ms)?$")
 
 Feed = Callable[[int, str, bytes], Iterable[bytes]]
@@ -39,15 +41,22 @@ def derive(name: str, market: Market) -> Derivation | None:
     symbol, _, kind = name.partition("@")
     if symbol.startswith("!"):
         return _array(name, market)
+    continuous = _CONTINUOUS.match(name)
+    if continuous:  # the same candles under the pair's name
+        inner = derive("@kline_".join(continuous.groups()), market)
+        return None if inner is None else Derivation(inner.bases, _continuous(inner.feed))
     instrument = next((one for one in market.instruments if one.symbol.lower() == symbol), None)
     if instrument is None:
         return None
     depth = _DEPTH.match(kind)
     if depth:
         return _depth(symbol, instrument, depth, market)
+    traded = [f"{symbol}@{base}" for base in ("aggTrade", "trade") if f"{symbol}@{base}" in market.streams][:1]
     if kind.startswith("kline_") and kind[6:] in h.INTERVALS_MS:
-        bases = [f"{symbol}@{base}" for base in ("aggTrade", "trade") if f"{symbol}@{base}" in market.streams][:1]
-        return Derivation(bases, _Klines(instrument, market, kind[6:]).feed) if bases else None
+        return Derivation(traded, _Klines(instrument, market, kind[6:]).feed) if traded else None
+    if kind in tickers.MADE:
+        history = market.history(instrument.symbol)
+        return Derivation(traded, tickers.Single(history, tickers.MADE[kind]).feed) if traded else None
     if kind == "trade" and f"{symbol}@aggTrade" in market.streams:
         return Derivation([f"{symbol}@aggTrade"], _Singles(instrument).feed)
     if kind == "markPrice" and f"{symbol}@markPrice@1s" in market.streams:
@@ -70,6 +79,19 @@ def _same(venue_ns: int, stream: str, payload: bytes) -> Iterable[bytes]:
     return (payload,)
 
 
+def _continuous(feed: Feed) -> Feed:
+    """Candle events in the form of a continuous contract: pair and contract type instead of the symbol."""
+
+    def changed(venue_ns: int, stream: str, payload: bytes) -> Iterable[bytes]:
+        for candle in feed(venue_ns, stream, payload):
+            event = orjson.loads(candle)
+            del event["k"]["s"]
+            kept = {"e": "continuous_kline", "E": event["E"], "ps": event["s"], "ct": "PERPETUAL", "k": event["k"]}
+            yield orjson.dumps(kept)
+
+    return changed
+
+
 def _every_third_second(venue_ns: int, stream: str, payload: bytes) -> Iterable[bytes]:
     return (payload,) if venue_ns // 10**9 % MARK_PERIOD_S == 0 else ()
 
@@ -84,6 +106,10 @@ def _array(name: str, market: Market) -> Derivation | None:
         found = bases("markPrice@1s") or bases("markPrice")
         period_s = 1 if name.endswith("@1s") else MARK_PERIOD_S
         return Derivation(found, _Marks(len(found), period_s).feed) if found else None
+    if name in ("!ticker@arr", "!miniTicker@arr"):
+        histories = {stream: market.history(stream.partition("@")[0].upper()) for stream in bases("aggTrade")}
+        make = tickers.MADE[name[1:].partition("@")[0]]
+        return Derivation(histories, tickers.All(histories, make).feed) if histories else None
     if name == "!forceOrder@arr":
         return Derivation(bases("forceOrder"), _liquidation)
     if name == "!bookTicker":

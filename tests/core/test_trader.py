@@ -205,11 +205,11 @@ def decided(made: Trader, bits: int, at_ns: int) -> dict[str, object] | None:
     """A change of the market decision and its record."""
     before = made.machine.violated(bits, at_ns)
     assert isinstance(before, MarketDecision)
-    return made.decision_records(before, at_ns, made._memory.view(0), {"mid": "1"})
+    return made.decision_records(before, at_ns, made._memory.view(0))
 
 
 def test_a_decision_record_tells_what_ended_and_for_how_long_it_stood() -> None:
-    """Action, reason with its numbers, the milliseconds of the state before, and the measures handed in."""
+    """Action, reason with its numbers, the milliseconds of the state before, and room for the measures."""
     record = decided(trader(), Condition.STALE, START_NS + 1_500 * MS)
     assert record == {
         "ts": (START_NS + 1_500 * MS) // 1_000,
@@ -217,7 +217,7 @@ def test_a_decision_record_tells_what_ended_and_for_how_long_it_stood() -> None:
         "reason": "DATA_STALE: no depth for more than 2000 ms",
         "duration_ms": 1_500.0,
         "symbol": "BTCUSDT",
-        "metrics": {"mid": "1"},
+        "metrics": {},
     }
 
 
@@ -235,7 +235,7 @@ def test_a_change_of_trust_alone_is_no_decision() -> None:
     made.machine.violated(Condition.SPREAD, START_NS + 1)
     same = made.machine.now
     assert (same.decision, same.reason) == (Decision.RESTRICTED, Reason.SPREAD_WIDE)
-    assert made.decision_records(same, START_NS + 2, made._memory.view(0), {}) is None
+    assert made.decision_records(same, START_NS + 2, made._memory.view(0)) is None
 
 
 def test_a_closed_trip_has_its_reason_and_its_extremes() -> None:

@@ -12,7 +12,8 @@ def ln(x):
 
 
 def ln_ratio(numerator, denominator):
-    return math.log1p((numerator - denominator) / denominator)
+    change = (numerator - denominator) / denominator
+    return math.log1p(change) if abs(change) < 0.5 else math.log(numerator / denominator)
 
 
 def exp(x):

@@ -27,7 +27,8 @@ GOLDEN = {
     "btcusdt@depth@0ms": "stream-depth-diff", "btcusdt@depth5": "stream-depth5-partial",
     "btcusdt@depth20@100ms": "stream-depth5-partial", "btcusdt@trade": "stream-trade",
     "btcusdt@markPrice": "stream-markPrice", "btcusdt@kline_3m": "stream-kline-1m-open",
-    "btcusdt@kline_15m": "stream-kline-15m-closed", "!bookTicker": "stream-bookTicker",
+    "btcusdt@kline_15m": "stream-kline-15m-closed",
+    "btcusdt_perpetual@continuousKline_3m": "stream-continuousKline-1m", "!bookTicker": "stream-bookTicker",
     "!forceOrder@arr": "stream-forceOrder-arr", "!markPrice@arr@1s": "stream-markPrice-arr",
 }  # fmt: skip
 BASES = ("btcusdt@depth@100ms", "btcusdt@aggTrade", "btcusdt@markPrice@1s", "btcusdt@forceOrder", "btcusdt@bookTicker")
@@ -138,6 +139,16 @@ def test_candles_of_any_interval_are_bars_of_the_trades() -> None:
     assert all(later - earlier >= 250 for earlier, later in itertools.pairwise(running))
 
 
+def test_continuous_candles_are_the_symbols_under_its_pair() -> None:
+    """A perpetual's continuous candles are its own candles, event by event, without the symbol."""
+    pairs = zip(heard()["btcusdt@kline_3m"], heard()["btcusdt_perpetual@continuousKline_3m"], strict=True)
+    for own, continuous in pairs:
+        assert continuous == {
+            "e": "continuous_kline", "E": own["E"], "ps": "BTCUSDT", "ct": "PERPETUAL",
+            "k": {name: value for name, value in own["k"].items() if name != "s"},
+        }  # fmt: skip
+
+
 def test_closed_candles_of_every_skipped_interval_come() -> None:
     """When nothing traded for minutes, each closed candle is still told once, flat ones included, in order."""
     market = Generator(1, START_NS)
@@ -185,7 +196,13 @@ def test_the_array_of_liquidations_is_single_objects() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["!miniTicker@arr", "btcusdt@kline_1s", "btcusdt@rpiDepth@500ms", "dogeusdt@depth", "btcusdt@ticker", "!nothing"],
+    [
+        "!contractInfo",
+        "btcusdt@kline_1s",
+        "btcusdt@rpiDepth@500ms",
+        "dogeusdt@ticker",
+        "x_perpetual@continuousKline_1m",
+    ],
 )
 def test_what_cannot_be_made_is_not_made(name: str) -> None:
     """A stream outside the emulator's reach has no derivation."""
