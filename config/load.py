@@ -164,7 +164,7 @@ def _from_file(path: Path, name: str, mistakes: list[str]) -> list[Given]:
             raw = file.read(FILE_BYTES_MAX + 1)
         if len(raw) > FILE_BYTES_MAX:
             raise ValueError(f"it is larger than {FILE_BYTES_MAX >> 20} MB, which no settings file is")
-        text = raw.decode()
+        text = raw.decode("utf-8-sig")  # an editor's mark at the beginning is no mistake
         tree = tomllib.loads(text)
     except OSError as error:
         mistakes.append(f"{name}: cannot be read ({error.strerror}); name an existing TOML file")
@@ -297,6 +297,8 @@ def _merge(layers: list[Given], mistakes: list[str]) -> tuple[dict[str, Any], di
 def _value(key: str, given: Given, entry: str = "") -> Any:
     """The typed value. Raises ValueError with what would be right."""
     kind, raw = LEAVES[key], given.value
+    if given.text and not raw.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in raw):
+        raise ValueError("it must be text in UTF-8")  # no record could be written with it
     candidates = [raw]
     if given.text and not entry:
         candidates += _readings(raw)

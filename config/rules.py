@@ -45,8 +45,6 @@ def _orders(settings: Settings) -> Iterator[Broken]:
         ("risk.messages_per_s", "risk.messages_per_10s"),
         ("risk.messages_per_10s", "risk.messages_per_min"),
         ("trust.fresh_ms", "trust.stale_ms"),
-        ("trust.quarantine_clear_pct", "trust.quarantine_max_pct"),
-        ("trust.spike_suspicious_z", "trust.spike_quarantine_z"),
     ):
         low_value, high_value = _at(settings, low), _at(settings, high)
         if low_value > high_value:

@@ -111,7 +111,6 @@ class Risk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     messages_per_s: Count = 5  # P12
     messages_per_10s: Count = 20  # P12
     messages_per_min: Count = 60  # P12
-    message_wait_ms: Milliseconds = 100  # P12
     repeat_entries_max: Count = 3  # P14
     repeat_window_s: Seconds = 60  # P14
     entries_per_hour: Count = 30  # P14
@@ -156,16 +155,6 @@ class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Trust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fresh_ms: Annotated[int, Meta(ge=1, le=60_000)] = 300
     stale_ms: Annotated[int, Meta(ge=1, le=60_000)] = 2_000
-    idle_s: Annotated[float, Meta(gt=0, le=600)] = 5.0
-    watermark_bound_ms: Milliseconds = 50
-    allowed_lateness_ms: Milliseconds = 200
-    quarantine_window_s: Seconds = 10
-    quarantine_max_pct: PositivePercent = 5.0
-    quarantine_clear_pct: Percent = 1.0
-    clear_after_s: Seconds = 30
-    spike_window_s: Seconds = 60
-    spike_suspicious_z: Positive = 6.0
-    spike_quarantine_z: Positive = 10.0
     clock_uncertainty_max_ms: Milliseconds = 800
 
 

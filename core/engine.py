@@ -65,6 +65,9 @@ class Engine:
         self.strategy: Strategy = strategy if strategy is not None else Scalper(params)
         clear_after_ns = settings.hypothesis.clear_after_ms * 1_000_000
         self.traders = [Trader(instrument, self.memory, clear_after_ns) for instrument in self.instruments]
+        if settings.records.every_snapshot:
+            for trader in self.traders:
+                self.memory.set(trader.index, ask_every_frame=1)
         self.trips = 0
         self.signals = 0
         self.fills = 0
@@ -111,6 +114,8 @@ class Engine:
             before = trader.machine.violated(view.get("violated"), event.at_ns)
             if before is not None:
                 self._decided(trader, before, view)
+        if event.bits & Bits.ASK and self.settings.records.every_snapshot:
+            self._snapshot(trader, view)
         if event.bits & Bits.EDGE:
             self._actions.append(Resync(event.at_ns, trader.index, EDGE))
         if event.bits & (Bits.BAR | Bits.EXIT | Bits.ENTRY | Bits.ASK):
@@ -195,6 +200,15 @@ class Engine:
         if before.decision is Decision.HALTED and trader.state is PositionState.OPEN:
             trader.rearm()
 
+    def _snapshot(self, trader: Trader, view: MarketView) -> None:
+        """One decisions record for each evaluated snapshot, for research (``records.every_snapshot``)."""
+        if int(self.memory.book(trader.index)["received_ns"]) == self._now_ns:
+            now, since = trader.machine.now, trader.machine.since_ns
+            duration_ns = self._now_ns - since if since >= 0 else 0
+            record = records.decision(self._now_ns, trader.instrument, now, now, trader.why(view), duration_ns, {})
+            record["action"] = records.STATE_WORDS[now.decision]
+            self._note("decisions", partial(self._measured, record, trader.instrument))
+
     def _measured(self, record: dict[str, object], instrument: Instrument) -> dict[str, object]:
         """A decisions record with the market's numbers, which nobody waits for."""
         record["metrics"] = features(self.memory, instrument)
@@ -221,6 +235,11 @@ class Engine:
 
     def _clock(self, event: ClockOffset) -> None:
         self.memory.clock_offset_ns = event.offset_ns
+        uncertain_ms, most_ms = event.uncertainty_ns / 1e6, self.settings.trust.clock_uncertainty_max_ms
+        if uncertain_ms > most_ms:
+            self._block(Cause.CLOCK, f"clock known to {uncertain_ms:.0f} ms > {most_ms} ms")
+        else:
+            self._lift(Cause.CLOCK)
 
     def _stream(self, event: StreamState) -> None:
         key = (event.instrument, event.stream)
@@ -414,14 +433,21 @@ class Engine:
             self._block(Cause.KILL, f"{event.source}: kill switch")
         elif event.name == "shutdown":
             self._block(Cause.SHUTDOWN, f"{event.source}: {event.detail or 'shutdown'}")
+        elif event.name == "handover":
+            self._block(Cause.HANDOVER, f"{event.source}: {event.detail or 'handover'}")
+            self._cancel_entries()
 
     def _leave(self, reason: str) -> None:
         """Cancel entries, then close what is open."""
+        self._cancel_entries()
+        for trader in self.traders:
+            if trader.state in (PositionState.OPEN, PositionState.EXITING):
+                self._exit(trader, reason)
+
+    def _cancel_entries(self) -> None:
         for trader in self.traders:
             for order in self.orders.alive(trader.index, Purpose.ENTRY):
                 self._actions.append(Cancel(self._now_ns, order.approved.client_id))
-            if trader.state in (PositionState.OPEN, PositionState.EXITING):
-                self._exit(trader, reason)
 
     def _block(self, cause: Cause, detail: str) -> None:
         before = self.mode.state
@@ -448,7 +474,7 @@ class Engine:
             view = self.memory.view(trader.index)
             since = trader.machine.since_ns if trader.machine.since_ns >= 0 else at_ns
             record = records.decision(at_ns, trader.instrument, now, now, trader.why(view), at_ns - since, {})
-            record["action"] = {Decision.HALTED: "HALT", Decision.RESTRICTED: "RESTRICTED"}.get(now.decision, "ALLOWED")
+            record["action"] = records.STATE_WORDS[now.decision]
             record["closing"] = True
             self._note("decisions", record)
         actions, self._actions = self._actions, []
@@ -465,6 +491,11 @@ class Engine:
     def alive_orders(self) -> int:
         """Own orders that are not terminal, over all instruments."""
         return sum(len(self.orders.alive(trader.index)) for trader in self.traders)
+
+    def on_the_way(self) -> bool:
+        """Whether an entry or exit order is alive: what it will make of the position is not yet known."""
+        moving = (Purpose.ENTRY, Purpose.EXIT)
+        return any(self.orders.alive(trader.index, purpose) for trader in self.traders for purpose in moving)
 
     def unfinished(self) -> bool:
         """Whether a position or an order that could make one is still there."""

@@ -8,12 +8,14 @@ from core.execution.position import RoundTrip
 from core.market.state import MarketView
 from core.signals.panel import Panel, build_panel
 from core.signals.signal import Features, Thresholds
-from models.control import Operating
+from models.control import Decision, Operating
 from models.event import Fill
 from models.instrument import E8, Instrument, e8_text
 from models.order import Side
 
 MICRO = 1_000
+STATE_WORDS = {Decision.HALTED: "HALT", Decision.RESTRICTED: "RESTRICTED", Decision.ALLOWED: "ALLOWED"}
+"""Decision → the action word of a record that tells a state, not a change."""
 
 
 def panel_of(view: MarketView) -> Panel:

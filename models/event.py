@@ -91,7 +91,9 @@ class ClockOffset(msgspec.Struct, frozen=True, tag="clock"):
 
 
 class Command(msgspec.Struct, frozen=True, tag="command"):
-    """An operator's word: ``stop_entries``, ``allow_entries``, ``flatten``, ``kill``, ``shutdown``."""
+    """An operator's word: ``stop_entries``, ``allow_entries``, ``flatten``, ``kill``; or the end of the run:
+    ``shutdown`` closes what is open, ``handover`` leaves it with its stop. Both enter nothing more.
+    """
 
     at_ns: int
     name: str

@@ -11,6 +11,11 @@ def wall_ns() -> int:
     return time.time_ns()
 
 
+def utc_text(at_ns: int) -> str:
+    """``2026-11-21T12:00:00Z``: a time for people and other programs, whole seconds."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at_ns // 1_000_000_000))
+
+
 class RunClock:
     """``now_ns()`` = anchor + rate × monotonic elapsed, as strictly increasing integers.
 

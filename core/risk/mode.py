@@ -17,6 +17,8 @@ class Cause(enum.StrEnum):
     STARTING = "STARTING"
     OPERATOR = "OPERATOR"
     SHUTDOWN = "SHUTDOWN"
+    HANDOVER = "HANDOVER"
+    CLOCK = "P11"
     STREAM = "STREAM"
     DAILY_LOSS_SOFT = "P21_SOFT"
     FEE_BUDGET = "P23"
@@ -34,6 +36,8 @@ LEVEL: dict[Cause, Operating] = {
     Cause.STARTING: Operating.ENTRY_BLOCKED,
     Cause.OPERATOR: Operating.ENTRY_BLOCKED,
     Cause.SHUTDOWN: Operating.REDUCING,
+    Cause.HANDOVER: Operating.ENTRY_BLOCKED,
+    Cause.CLOCK: Operating.ENTRY_BLOCKED,
     Cause.STREAM: Operating.ENTRY_BLOCKED,
     Cause.DAILY_LOSS_SOFT: Operating.ENTRY_BLOCKED,
     Cause.FEE_BUDGET: Operating.ENTRY_BLOCKED,

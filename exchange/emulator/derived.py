@@ -63,6 +63,10 @@ def derive(name: str, market: Market) -> Derivation | None:
         return Derivation([f"{symbol}@markPrice@1s"], _every_third_second)
     if kind == "markPrice@1s" and f"{symbol}@markPrice" in market.streams:
         return Derivation([f"{symbol}@markPrice"], _same)
+    if kind in ("markPrice", "markPrice@1s") and market.recorded:
+        heard = [name for name in (*traded, f"{symbol}@bookTicker") if name in market.streams]
+        period_s = 1 if kind.endswith("@1s") else MARK_PERIOD_S
+        return Derivation(heard, _Premiums(instrument, market, period_s).feed) if traded else None
     return None
 
 
@@ -136,6 +140,25 @@ class _Marks:
         if venue_ns // 10**9 % self._period_s:
             return ()
         return (b"[" + b",".join(events[name] for name in sorted(events)) + b"]",)
+
+
+class _Premiums:
+    """Marks for a recording that carries none: what ``premiumIndex`` answers, each period from the first trade on."""
+
+    def __init__(self, instrument: Instrument, market: Market, period_s: int) -> None:
+        self._symbol, self._market, self._period_s = instrument.symbol, market, period_s
+        self._sent = -1
+
+    def feed(self, venue_ns: int, stream: str, payload: bytes) -> Iterable[bytes]:
+        period = venue_ns // 10**9 // self._period_s
+        if period == self._sent or not self._market.history(self._symbol).candles:
+            return ()
+        self._sent = period
+        body = self._market.premium(self._symbol)
+        mark = body["markPrice"]
+        event = {"e": "markPriceUpdate", "E": venue_ns // 10**6, "s": self._symbol, "p": mark, "ap": mark}
+        event |= {"P": body["estimatedSettlePrice"], "i": body["indexPrice"], "r": body["lastFundingRate"]}
+        return (orjson.dumps(event | {"T": body["nextFundingTime"], "st": 1}),)
 
 
 class _Quotes:

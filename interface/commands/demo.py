@@ -21,16 +21,10 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         settings = on_tape(arguments, tape)
     if arguments.speed == math.inf:
         return _generated(arguments, settings) if tape is None else _recorded(arguments, settings, tape)
-    from interface.commands.run import on_sockets
+    from interface.commands.run import Wish, on_sockets
 
     return on_sockets(
-        arguments,
-        settings,
-        source="embedded",
-        for_ns=arguments.for_ns,
-        speed=arguments.speed,
-        seed=_seed(arguments),
-        tape=tape,
+        arguments, settings, Wish("embedded", arguments.for_ns, arguments.speed, _seed(arguments), tape, False)
     )
 
 

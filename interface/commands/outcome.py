@@ -16,6 +16,7 @@ from models.control import Operating
 from storage.cold.records import FILES, file_hash
 
 EXIT_HALTED = 6
+EXIT_OPEN = 9
 EXIT_LOST = 1
 
 
@@ -41,14 +42,18 @@ def finish(parts: Parts, *, started_ns: int, ended_ns: int, config: str) -> dict
     return document
 
 
-def tell(document: dict[str, Any], arguments: argparse.Namespace) -> int:
-    """Print the summary as asked; the exit code of a finite run."""
+def tell(document: dict[str, Any], arguments: argparse.Namespace, *, stopped: bool = False) -> int:
+    """Print the summary as asked; the exit code. ``stopped``: a position that is still open was left on purpose or for
+    want of time, and the exit code says so; a market that simply ended (back test) leaves it as a number.
+    """
     if arguments.json:
         sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
     else:
         sys.stdout.write(summary.text(document) + "\n")
     if document["operating"] == Operating.HALTED.value:
         return EXIT_HALTED
+    if stopped and document["open_position"]:
+        return EXIT_OPEN
     return EXIT_LOST if document["records_lost"] else 0
 
 

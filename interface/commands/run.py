@@ -6,23 +6,41 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from config.settings import Settings
+from config.version import VERSION
 from interface import log
 from interface.commands import outcome
 from interface.commands.config import effective_toml
-from interface.commands.loading import loaded
+from interface.commands.loading import loaded, on_tape
+from interface.drivers import sockets
+from interface.drivers.keep_warm import KeepWarm, keep_warm
 from interface.progress import Progress
 from interface.story import Story
-from models.error import UsageError
+from storage.cold.instance import InstanceLock
+from utils.atomic import write_atomic
+from utils.clock import RunClock, utc_text, wall_ns
 
+T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
+
+
+class Wish(NamedTuple):
+    """What a run on sockets was asked for. ``protect``: a stop leaves an open position with its stop order."""
+
+    source: str
+    for_ns: int | None
+    speed: float
+    seed: int
+    tape: Path | None
+    protect: bool
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -30,90 +48,108 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     tape = None
     if source.startswith("file:"):
         source, tape = "embedded", Path(source.removeprefix("file:"))
-    return on_sockets(
-        arguments, settings, source=source, for_ns=arguments.for_ns, speed=1.0, seed=settings.paper.seed, tape=tape
-    )
+        settings = on_tape(arguments, tape)
+    protect = settings.execution.shutdown_policy == "protect" and arguments.for_ns is None
+    return on_sockets(arguments, settings, Wish(source, arguments.for_ns, 1.0, settings.paper.seed, tape, protect))
 
 
-def on_sockets(
-    arguments: argparse.Namespace,
-    settings: Settings,
-    *,
-    source: str,
-    for_ns: int | None,
-    speed: float,
-    seed: int,
-    tape: Path | None,
-) -> int:
-    """Trade on paper over real sockets; the exit code."""
+def on_sockets(arguments: argparse.Namespace, settings: Settings, wish: Wish) -> int:
+    """Trade on paper over real sockets; the exit code. Raises LockedError when another run uses the data folder."""
     import uvloop
 
-    if tape is not None and not tape.is_dir():
-        raise UsageError(f"{tape} is no recording; import a capture with `data import raw-lines` first")
     config = effective_toml(loaded(arguments))
-    kept = log.start(
-        level="warning" if arguments.quiet else settings.app.log_level,
-        form=settings.app.log_format,
-        folder=Path(settings.app.data_dir) / "logs",
-        color=False if arguments.no_color else None,
-        mode="paper",
-    )
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            document = runner.run(_paper(arguments, settings, source, for_ns, speed, seed, tape, config))
-    finally:
-        kept.close()
-        gc.unfreeze()
-        gc.enable()
-    return outcome.tell(document, arguments)
+    home = Path(settings.app.data_dir) / "paper"
+    with InstanceLock(home, started=utc_text(wall_ns())):
+        kept = log.start(
+            level="warning" if arguments.quiet else settings.app.log_level,
+            form=settings.app.log_format,
+            folder=Path(settings.app.data_dir) / "logs",
+            color=False if arguments.no_color else None,
+            mode="paper",
+        )
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                document = runner.run(_paper(arguments, settings, wish, config, home))
+        finally:
+            kept.close()
+            gc.unfreeze()
+            gc.enable()
+    if document is None:
+        sys.stderr.write("scalper: stopped before the market was heard; nothing was traded\n")
+        return 0
+    return outcome.tell(document, arguments, stopped=True)
 
 
 async def _paper(
-    arguments: argparse.Namespace,
-    settings: Settings,
-    source: str,
-    for_ns: int | None,
-    speed: float,
-    seed: int,
-    tape: Path | None,
-    config: str,
-) -> dict[str, Any]:
+    arguments: argparse.Namespace, settings: Settings, wish: Wish, config: str, home: Path
+) -> dict[str, Any] | None:
+    """One paper run from the first connection to its summary; None when it was stopped before it began."""
     import wiring
-    from interface.drivers import sockets
-    from utils.clock import RunClock, wall_ns
 
     stop = _stop_on_signals()
-    clock = RunClock(wall_ns(), speed)
+    clock = RunClock(wall_ns(), wish.speed)
     story = Story()
     async with contextlib.AsyncExitStack() as stack:
-        venue = await wiring.choose_venue(
-            stack, settings, source, clock, emulator_command(arguments, seed, speed, tape)
-        )
-        started_ns = clock.anchor_ns
+        command = emulator_command(arguments, wish.seed, wish.speed, wish.tape)
+        venue = await _unless(stop, wiring.choose_venue(stack, settings, wish.source, clock, command))
+        if venue is None:
+            return None
         parts = wiring.paper_sockets(
-            settings, venue, seed=seed, started_ns=started_ns, speed=speed, observer=story.note
+            settings, venue, seed=wish.seed, started_ns=clock.anchor_ns, speed=wish.speed, observer=story.note
         )
-        story.bind(run_id=parts.run_id, feed=parts.feed)
-        _say_start(parts, settings)
-        shown = Progress(arguments, parts.feed)
-        gc.collect()
-        gc.freeze()
-        gc.disable()
-        ended_ns = await sockets.drive(
+        with outcome.guarded(parts):
+            story.bind(run_id=parts.run_id, feed=parts.feed)
+            _say_start(parts, settings, home)
+            warm = wiring.keep_warm_bot(settings) if settings.execution.keep_warm else None
+            ended_ns = await _trade(arguments, settings, wish, venue, parts, clock, stop, warm)
+            await venue.feed.stop()
+    return outcome.finish(parts, started_ns=clock.anchor_ns, ended_ns=ended_ns, config=config)
+
+
+async def _trade(
+    arguments: argparse.Namespace, settings: Settings, wish: Wish, venue: Any, parts: Any, clock: RunClock,
+    stop: asyncio.Event, warm: KeepWarm | None,
+) -> int:  # fmt: skip
+    """Drive the run with the garbage collector off; returns the time of its end."""
+    shown = Progress(arguments, parts.feed)
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    warming = asyncio.create_task(keep_warm(warm), name="keep warm") if warm is not None else None
+    try:
+        return await sockets.drive(
             parts,
             venue.line,
             venue.feed,
             venue.market,
             clock.now_ns,
             stop,
-            rate=speed,
-            duration_s=for_ns / 1e9 / speed if for_ns else None,
+            rate=wish.speed,
+            duration_s=wish.for_ns / 1e9 / wish.speed if wish.for_ns else None,
             prime=settings.feed.prime,
+            protect=wish.protect,
             progress=lambda: shown.text(_line(parts)),
         )
+    finally:
         shown.done()
-        await venue.feed.stop()
-    return outcome.finish(parts, started_ns=started_ns, ended_ns=ended_ns, config=config)
+        if warming is not None:
+            warming.cancel()
+            await asyncio.gather(warming, return_exceptions=True)
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """The result of ``work``; None, and ``work`` cancelled, when ``stop`` is set first."""
+    task = asyncio.ensure_future(work)
+    waiter = asyncio.create_task(stop.wait(), name="run stop")
+    try:
+        await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return None
+    finally:
+        waiter.cancel()
 
 
 def emulator_command(arguments: argparse.Namespace, seed: int, speed: float, tape: Path | None) -> Sequence[str]:
@@ -145,8 +181,13 @@ def _stop_on_signals() -> asyncio.Event:
     return stop
 
 
-def _say_start(parts: Any, settings: Settings) -> None:
-    """The first lines of a run: what, where, on what terms."""
+def _say_start(parts: Any, settings: Settings, home: Path) -> None:
+    """The first lines of a run: what, where, on what terms; and the same for other programs in ``run.json``."""
+    facts = {
+        "pid": os.getpid(), "run_id": parts.run_id, "started": utc_text(wall_ns()), "version": VERSION, "mode": "paper",
+        "feed": parts.feed, "addresses": [],
+    }  # fmt: skip
+    write_atomic(home / "run.json", json.dumps(facts).encode() + b"\n")
     log.logger("run").info(
         "run.started",
         run_id=parts.run_id,

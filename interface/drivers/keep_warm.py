@@ -1,4 +1,4 @@
-"""Keeps the code of a decision in the caches: about once a millisecond a scratch bot hears a frame and decides an entry.
+"""Keeps a decision's code in the caches: about once a millisecond a scratch bot hears a frame and decides an entry.
 
 After an idle millisecond code and data of the path have left the caches, and the next burst pays for it: 2 to 3.5 times
 the latency (latency notes, «Wake-ups, caches, bursts»). The scratch bot has memory, orders and limits of its own and a
@@ -57,8 +57,8 @@ class Nowhere:
 class KeepWarm:
     """``beat`` is one round: a frame, an entry, its refusal. ``engine``, ``session``, ``ear`` and ``venue`` are scratch.
 
-    ``frames`` are depth frames of one unbroken chain whose first continues the snapshot that the scratch bot has heard;
-    ``chain`` begins them anew, and is called when they are used up. ``encode`` is what the journal does to an order.
+    ``frames`` are depth frames of one unbroken chain; ``restart`` gives the scratch bot the snapshot before it, and is
+    called when they are used up. ``encode`` is what the journal does to an order.
     """
 
     def __init__(

@@ -87,9 +87,12 @@ async def drive(
     rate: float = 1.0,
     duration_s: float | None = None,
     prime: bool = True,
+    protect: bool = False,
     progress: Callable[[], None] | None = None,
 ) -> int:
     """Trade until ``stop`` is set or ``duration_s`` (real seconds) are over, then close. Returns the end's time.
+
+    With ``protect`` a stop leaves an open position with its stop order instead of closing it.
 
     The feed is started and delivering; its frames begin to count when the windows have been primed.
     """
@@ -103,10 +106,11 @@ async def drive(
     clock = asyncio.create_task(_keep_clock(parts, market, now_ns), name="run clock")
     try:
         await _first(stop, duration_s, pulse)
-        parts.session.event(Command(now_ns(), "shutdown", "run", "end of run"))
+        leave = protect and stop.is_set()
+        parts.session.event(Command(now_ns(), "handover" if leave else "shutdown", "run", "end of run"))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S):
-                while not parts.flat:
+                while parts.engine.on_the_way() if leave else not parts.flat:
                     await asyncio.sleep(PULSE_S)
     finally:
         line.parts = None

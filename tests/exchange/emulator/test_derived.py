@@ -52,7 +52,7 @@ def heard() -> dict[str, list[Any]]:
 def test_derived_events_have_the_venues_shape(wire: Path, name: str) -> None:
     """Each derived stream speaks in the golden fields and types."""
     assert heard()[name]
-    for event in heard()[name][:200]:
+    for event in heard()[name][:60]:
         expect_shape(golden(wire, GOLDEN[name]), event)
 
 

@@ -97,7 +97,7 @@ def test_events_have_the_venues_shape(wire: Path, symbol: str) -> None:
         "markPrice@1s": "stream-markPrice", "kline_1m": "stream-kline-1m-open", "forceOrder": "stream-forceOrder",
     }  # fmt: skip
     for kind, name in names.items():
-        some = events(minutes(symbol, 1), kind)[:200]
+        some = events(minutes(symbol, 1), kind)[:60]
         assert some
         for event in some:
             expect_shape(golden(wire, name), event)

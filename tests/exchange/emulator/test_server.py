@@ -73,7 +73,8 @@ def test_slower_books_are_followed_too(kind: str) -> None:
 
     async def doing(talk: Talk) -> None:
         async with talk.socket(f"/public/stream?streams=btcusdt@{kind}") as client:
-            await followed(talk, client, ("BTCUSDT",), 60)
+            books = await followed(talk, client, ("BTCUSDT",), 60)
+            assert books["BTCUSDT"].applied >= 60
 
     running(doing, speed=50)
 
@@ -202,6 +203,7 @@ def test_at_full_speed_who_takes_nothing_is_cut_off() -> None:
                 await good.text()
             for _ in range(200):
                 await good.text()
+            assert len(talk.exchange.connections) == 1
 
     running(doing, speed=None, limits=Limits(stalled_s=0.2))
 
