@@ -241,11 +241,14 @@ def stream_names(settings: Settings) -> tuple[str, ...]:
 def recorded_instruments(meta: dict[str, Any], where: Path) -> tuple[Instrument, ...]:
     """The instruments a recording was made with. Raises DataError when its index does not name them."""
     try:
-        return tuple(msgspec.convert(meta["instruments"], list[Instrument]))
+        found = tuple(msgspec.convert(meta["instruments"], list[Instrument]))
     except (KeyError, msgspec.ValidationError) as error:
         raise DataError(
             f"{where}: its index.json names no usable instruments ({error}); import the capture again", code="RECORDING"
         ) from None
+    if not found:
+        raise DataError(f"{where}: its index.json names no instruments; import the capture again", code="RECORDING")
+    return found
 
 
 class GeneratedSource:

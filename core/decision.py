@@ -120,6 +120,8 @@ def action_of(before: Decision, after: Decision) -> DecisionAction:
 
 
 class PositionState(enum.StrEnum):
+    __hash__ = str.__hash__  # keys of the table; that of Enum is Python
+
     FLAT = "FLAT"
     ENTERING = "ENTERING"
     OPEN = "OPEN"
@@ -127,6 +129,8 @@ class PositionState(enum.StrEnum):
 
 
 class PositionEvent(enum.StrEnum):
+    __hash__ = str.__hash__  # keys of the table; that of Enum is Python
+
     ENTRY_SENT = "ENTRY_SENT"
     ENTRY_DONE = "ENTRY_DONE"  # the entry order is terminal and something filled
     ENTRY_VOID = "ENTRY_VOID"  # the entry order is terminal and nothing filled

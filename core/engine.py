@@ -44,6 +44,7 @@ from models.instrument import E8, Instrument
 from models.order import Intent, Purpose, Side
 from models.rows import FAR_NS
 
+_TRUST, _QUESTIONS = Bits.TRUST, Bits.BAR | Bits.EXIT | Bits.ENTRY | Bits.ASK
 EQUITY_CHECK_NS = 1_000_000_000  # loss limits see open profit once a second while a position is open
 MINUTE_NS = 60 * 1_000_000_000
 
@@ -75,6 +76,7 @@ class Engine:
         self._lost: dict[tuple[int, str], str] = {}
         self._actions: list[Action] = []
         self._now_ns = 0
+        self._resting: Exposure | None = None
         self._equity_check_ns = FAR_NS
         self._pause_until_ns = FAR_NS
         self._steps: dict[type, Callable[..., None]] = {
@@ -95,6 +97,14 @@ class Engine:
         """Take one fact; returns what is wished for because of it, in order."""
         self._now_ns = event.at_ns
         self._steps[type(event)](event)
+        self._resting = self._at_rest()
+        actions, self._actions = self._actions, []
+        return actions
+
+    def wake(self, at_ns: int, instrument: int, bits: int) -> list[Action]:
+        """``step`` for a wake of the compiled pass, the only fact that comes in the middle of a market."""
+        self._now_ns = at_ns
+        self._woken(instrument, bits)
         actions, self._actions = self._actions, []
         return actions
 
@@ -106,20 +116,23 @@ class Engine:
     # -- market facts -----------------------------------------------------------------------------------------
 
     def _wake(self, event: Wake) -> None:
-        trader = self.traders[event.instrument]
-        view = self.memory.view(event.instrument)
-        if event.bits & Bits.TRUST:
+        self._woken(event.instrument, event.bits)
+
+    def _woken(self, instrument: int, bits: int) -> None:
+        trader = self.traders[instrument]
+        view = self.memory.view(instrument)
+        if bits & _TRUST:
             if not trader.depth_known:
                 self._set_depth_limit(trader, view)
-            before = trader.machine.violated(view.get("violated"), event.at_ns)
+            before = trader.machine.violated(view.get("violated"), self._now_ns)
             if before is not None:
                 self._decided(trader, before, view)
-        if event.bits & Bits.ASK and self.settings.records.every_snapshot:
+        if bits & Bits.ASK and self.settings.records.every_snapshot:
             self._snapshot(trader, view)
-        if event.bits & Bits.EDGE:
-            self._actions.append(Resync(event.at_ns, trader.index, EDGE))
-        if event.bits & (Bits.BAR | Bits.EXIT | Bits.ENTRY | Bits.ASK):
-            self._ask(trader, view, event.bits)
+        if bits & Bits.EDGE:
+            self._actions.append(Resync(self._now_ns, trader.index, EDGE))
+        if bits & _QUESTIONS:
+            self._ask(trader, view, bits)
 
     def _ask(self, trader: Trader, view: MarketView, bits: int) -> None:
         """Ask the strategy; an exception in it blocks entries and says so."""
@@ -370,7 +383,19 @@ class Engine:
                 total += trader.position.unrealised_e8(self.memory.view(trader.index).get("mid2"))
         return total
 
+    def _at_rest(self) -> Exposure | None:
+        """The exposure of an account without positions: worked out when the account has changed, for the next entry."""
+        if not self.orders.none_alive or any(trader.position.lots for trader in self.traders):
+            return None
+        if self._resting is not None and self._resting.equity_e8 == self.ledger.wallet_e8:
+            return self._resting
+        exposure = Exposure(self.ledger.wallet_e8, 0, 0, 0, 0)
+        self.gate.prepare(exposure)
+        return exposure
+
     def _exposure(self, asking: Trader) -> Exposure:
+        if self._resting is not None and self.orders.none_alive:
+            return self._resting
         value = margin = alive = alive_entries = 0
         for trader in self.traders:
             instrument = trader.instrument

@@ -12,9 +12,11 @@ from collections.abc import Callable
 from core.engine import Engine
 from core.kernels.state import Wake as Bits
 from core.ports import Keeper, Publisher, Venue
-from models.action import Action, Note, Resync
-from models.event import BookInvalid, ClockOffset, Event, Timer, Wake
+from models.action import Action, Cancel, Note, Query, Submit
+from models.event import BookInvalid, ClockOffset, Event, Timer
 from models.rows import FAR_NS
+
+_WISHES = (Submit, Cancel, Query)
 
 
 class Session:
@@ -45,7 +47,7 @@ class Session:
             if bits & Bits.DEADLINE:
                 self._due(min(deadline, memory.deadline_ns))
             elif bits:
-                self._step(Wake(memory.now_ns, memory.wake_instrument, bits, memory.frame))
+                self._woken(bits)
             elif index == start:
                 raise RuntimeError(f"the pass made no progress at row {start} of {stop}")
             start = index
@@ -61,7 +63,7 @@ class Session:
             self.venue.settle(address, count)
             bits &= ~Bits.VENUE
         if bits:
-            self._step(Wake(memory.now_ns, memory.wake_instrument, bits, memory.frame))
+            self._woken(bits)
         memory.deadline_ns = self.due_ns
 
     def event(self, event: Event) -> None:
@@ -78,17 +80,15 @@ class Session:
     def carry(self, actions: list[Action]) -> None:
         """Journal and execute wishes, publish notes, in order."""
         for action in actions:
-            if isinstance(action, Note):
+            if isinstance(action, _WISHES):
+                self.actions += 1
+                if self._keeper is not None:
+                    self._keeper.action(action, self.engine.memory.frame)
+                self.venue.execute(action)
+            elif isinstance(action, Note):
                 self._publisher.note(action)
-                continue
-            if isinstance(action, Resync):
-                if self.resync is not None:
-                    self.resync(action.instrument, action.reason, action.at_ns)
-                continue
-            self.actions += 1
-            if self._keeper is not None:
-                self._keeper.action(action, self.engine.memory.frame)
-            self.venue.execute(action)
+            elif self.resync is not None:
+                self.resync(action.instrument, action.reason, action.at_ns)
 
     @property
     def due_ns(self) -> int:
@@ -116,6 +116,12 @@ class Session:
         if isinstance(event, ClockOffset | BookInvalid):
             self.venue.hear(event)
         self._step(event)
+
+    def _woken(self, bits: int) -> None:
+        """A wake follows from the rows, so it is in no journal."""
+        self.events += 1
+        memory = self.engine.memory
+        self.carry(self.engine.wake(memory.now_ns, memory.wake_instrument, bits))
 
     def _step(self, event: Event) -> None:
         self.events += 1

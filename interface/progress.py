@@ -29,7 +29,7 @@ class Progress:
     def bytes(self, done: int) -> None:
         """Bytes read so far."""
         if self._due():
-            self._line(f"{done / 1e6:,.0f} MB read")
+            self._line(f"{done / 1e6:,.1f} MB read")
 
     def text(self, text: str) -> None:
         if self._due():

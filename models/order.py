@@ -46,6 +46,8 @@ class Purpose(enum.StrEnum):
 class OrderState(enum.StrEnum):
     """States only move forward (design §7). UNKNOWN is a state, left by proof, never by guess."""
 
+    __hash__ = str.__hash__  # key of tables on the order path; that of Enum is Python
+
     SUBMITTED = "SUBMITTED"
     ACCEPTED = "ACCEPTED"
     PARTIALLY_FILLED = "PARTIALLY_FILLED"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
 from models.event import Fill, OrderReport
 from models.order import ApprovedOrder, OrderState, Purpose
 
@@ -60,7 +58,7 @@ class Orders:
     """All own orders by client id; bounded by forgetting the oldest terminal ones."""
 
     def __init__(self) -> None:
-        self._orders: OrderedDict[str, Order] = OrderedDict()
+        self._orders: dict[str, Order] = {}
         self._alive: dict[str, Order] = {}  # of them, those that are not terminal: a handful, asked at each entry
         self.strange_fills = 0  # fills of orders nobody here knows
         self.old_news = 0
@@ -77,6 +75,10 @@ class Orders:
 
     def get(self, client_id: str) -> Order | None:
         return self._orders.get(client_id)
+
+    @property
+    def none_alive(self) -> bool:
+        return not self._alive
 
     def alive(self, instrument: int, purpose: Purpose | None = None) -> list[Order]:
         """Own orders of an instrument that are not terminal, oldest first."""

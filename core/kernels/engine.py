@@ -58,6 +58,8 @@ def _after_depth(engine, market, rows, last, snapshot):
         return conditions_violated(market, now)
     _compare_quote(market, book)
     market.mid2 = bid + ask
+    market.bid = bid
+    market.ask = ask
     market.bid_lots, market.ask_lots = book_top(book, market.imbalance_levels)
     imbalance_add(market, now)
     mid_add(market, now, bid + ask)

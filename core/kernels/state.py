@@ -87,7 +87,7 @@ _SCALARS = (
     "stale_ns", "spread_limit_num", "spread_limit_den", "depth_limit_lots", "depth_bps", "cascade_count",
     "cascade_window_ns", "imbalance_limit_ppm", "ask_every_frame",
     # touch and trades
-    "mid2", "bid_lots", "ask_lots", "imbalance_bid", "imbalance_ask",
+    "mid2", "bid", "ask", "bid_lots", "ask_lots", "imbalance_bid", "imbalance_ask",
     "last_price", "last_lots", "last_side", "last_trade_id", "last_trade_ns", "last_trade_received_ns",
     "quote_bid", "quote_bid_lots", "quote_ask", "quote_ask_lots", "quote_id", "quote_occurred_ns", "quote_received_ns",
     "mark_e8", "index_e8", "funding_e8", "funding_next_ms", "mark_received_ns",

@@ -8,6 +8,8 @@ refused here. A test proves that whatever is cleared the review approves, at the
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from config.settings import CEILING_EQUITY, Execution, Risk, Trust
@@ -21,6 +23,16 @@ from models.instrument import E8, Instrument
 from models.order import Side
 
 MILLISECOND_NS = 1_000_000
+
+
+class _Money(NamedTuple):
+    """Bounds of an entry's size for one state of the account: ``key`` is equity, value at risk, margin in use."""
+
+    key: tuple[int, int, int]
+    value_e8: int
+    free_e8: int
+    margined: int
+    risked: int
 
 
 class Clearance:
@@ -48,6 +60,7 @@ class Clearance:
         self._duplicate_ns = risk.duplicate_window_ms * MILLISECOND_NS
         self._value_max_e8 = self._far_enough(instrument, stop_pct)
         self._open = execution.entry_type == "market" and instrument.status == "TRADING"
+        self._money = _Money((-1, 0, 0), 0, 0, 0, 0)
         self._limits = np.zeros(clearance.LIMIT_WORDS)
         self._limits[clearance.FRESH_MS] = trust.fresh_ms
         self._limits[clearance.LAG_MAX_MS] = risk.lag_max_ms
@@ -84,29 +97,43 @@ class Clearance:
         value_e8 = touch * lots * self._unit_e8
         if value_e8 < self._notional_min_e8 or value_e8 > self._value_max_e8:
             return 0
-        equity_e8 = exposure.equity_e8
-        if exposure.value_e8 + value_e8 > int(equity_e8 * CEILING_EQUITY[self._risk.profile]):
+        money = self._money
+        if value_e8 > int(exposure.equity_e8 * CEILING_EQUITY[self._risk.profile]) - exposure.value_e8:
             return 0
-        free_e8 = equity_e8 - exposure.margin_e8 - value_e8 // self._leverage - 2 * value_e8 * self._taker_e8 // E8
-        if free_e8 < int(equity_e8 * self._risk.margin_floor_pct) // 100:
+        if value_e8 // self._leverage + 2 * value_e8 * self._taker_e8 // E8 > money.free_e8:
             return 0
-        taken = clearance.clear_market(engine_address, self._index, side.value, lots, at_ns, self._limits_address)
+        taken = clearance.clear_market(engine_address, self._index, int(side), lots, at_ns, self._limits_address)
         return lots if taken == touch else 0
 
     def _lots(self, touch: int, exposure: Exposure) -> int:
         """The size by every bound of ``core.risk.sizing.entry_lots``, without their names."""
-        risk, equity_e8, lot_e8 = self._risk, exposure.equity_e8, touch * self._unit_e8
-        if equity_e8 <= 0:
-            return 0
-        free_e8 = equity_e8 - exposure.margin_e8 - int(equity_e8 * risk.margin_floor_pct) // 100
+        money, lot_e8 = self._money, touch * self._unit_e8
+        if (exposure.equity_e8, exposure.value_e8, exposure.margin_e8) != money.key:
+            money = self.prepare(exposure)
         return min(
-            equity_e8 * self._leverage // lot_e8,
-            int(equity_e8 * risk.order_value_max_equity) // lot_e8,
-            (int(equity_e8 * risk.position_value_max_equity) - exposure.value_e8) // lot_e8,
-            free_e8 * self._margined // (lot_e8 * self._per_lot),
-            int(equity_e8 * risk.trade_risk_max_pct) // 100 * E8 // (lot_e8 * self._loss_rate),
+            money.value_e8 // lot_e8,
+            money.margined // (lot_e8 * self._per_lot),
+            money.risked // (lot_e8 * self._loss_rate),
             self._lots_max,
         )
+
+    def prepare(self, exposure: Exposure) -> _Money:
+        """Keep what of the bounds depends on money alone; it changes with a fill, not with the market."""
+        risk, equity_e8 = self._risk, exposure.equity_e8
+        free_e8 = equity_e8 - exposure.margin_e8 - int(equity_e8 * risk.margin_floor_pct) // 100
+        value_e8 = min(
+            equity_e8 * self._leverage,
+            int(equity_e8 * risk.order_value_max_equity),
+            int(equity_e8 * risk.position_value_max_equity) - exposure.value_e8,
+        )
+        self._money = _Money(
+            key=(equity_e8, exposure.value_e8, exposure.margin_e8),
+            value_e8=value_e8 if equity_e8 > 0 else 0,
+            free_e8=free_e8,
+            margined=free_e8 * self._margined,
+            risked=int(equity_e8 * risk.trade_risk_max_pct) // 100 * E8,
+        )
+        return self._money
 
     def _counters_clear(self, exposure: Exposure, ledger: RiskLedger, at_ns: int) -> bool:
         """Whether open orders (P17), messages (P12), entries (P14) and repeats (P15) are inside every bound.

@@ -42,7 +42,7 @@ class Gate:
         self._risk = risk
         self._trust = trust
         self._execution = execution
-        self._prefix = prefix
+        self._heads = {purpose: f"{prefix}{purpose.value}" for purpose in Purpose}  # of client ids
         self._stop_pct = risk.stop_loss_pct if stop_pct is None else stop_pct
         self._number = 0
         self._clearances = [
@@ -61,16 +61,20 @@ class Gate:
         at_ns: int,
     ) -> ApprovedOrder | Refusal:
         """An approved entry, or the first limit it breaks with both numbers."""
-        book = self._memory.book(intent.instrument)
-        touch = int(book["best_ask" if intent.side is Side.BUY else "best_bid"])
+        touch = view.get("ask" if intent.side is Side.BUY else "bid")
         clearance = self._clearances[intent.instrument]
         lots = clearance.clear(self._memory.address, intent.side, touch, exposure, ledger, at_ns)
         if lots:
             self.cleared += 1
             ledger.message(at_ns)
-            ledger.entry(Entry(at_ns, intent.instrument, intent.side.value, touch, lots))
+            ledger.entry(Entry(at_ns, intent.instrument, int(intent.side), touch, lots))
             return self._approve(intent.side, intent.instrument, Purpose.ENTRY, lots, at_ns)
         return self.review(intent, instrument, view, exposure, ledger, at_ns)
+
+    def prepare(self, exposure: Exposure) -> None:
+        """Work out beforehand what depends on the account alone; between fills it does not change."""
+        for clearance in self._clearances:
+            clearance.prepare(exposure)
 
     def review(
         self,
@@ -132,18 +136,9 @@ class Gate:
         """The one place where an approved order comes into being. Its id follows from the input: purpose and number."""
         self._number += 1
         return ApprovedOrder(
-            client_id=f"{self._prefix}{purpose.value}{self._number:06d}",
-            instrument=instrument,
-            side=side,
-            type=kind,
-            time_in_force=force,
-            price=price,
-            quantity=lots,
-            trigger=trigger,
-            reduce_only=reduce_only,
-            purpose=purpose,
-            created_ns=at_ns,
-        )
+            f"{self._heads[purpose]}{self._number:06d}", instrument, side, kind, force, price, lots, trigger,
+            reduce_only, purpose, at_ns,
+        )  # fmt: skip
 
     def _question(
         self,

@@ -18,7 +18,7 @@ import shutil
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from interface.commands import environment, preflight, streams
@@ -140,17 +140,23 @@ def dispatch(arguments: argparse.Namespace) -> int:
     if arguments.command in KEEP_RECORDS:
         preflight.require_room(data_dir)
     compile_cache(data_dir)
-    if arguments.command in COMPILE:
-        _say_compiling(arguments)
-    module = importlib.import_module(name)
-    return int(module.run(arguments, settings) or 0)
+    with _told_of_compiling(arguments):
+        module = importlib.import_module(name)
+        return int(module.run(arguments, settings) or 0)
 
 
-def _say_compiling(arguments: argparse.Namespace) -> None:
-    """Twenty silent seconds look like a program that hangs."""
+@contextlib.contextmanager
+def _told_of_compiling(arguments: argparse.Namespace) -> Iterator[None]:
+    """Half a silent minute looks like a program that hangs; a mark in the cache says that this command has had it."""
+    mark = Path(os.environ["NUMBA_CACHE_DIR"], f".compiled-{arguments.command}")
+    first = arguments.command in COMPILE and not mark.exists()
     quiet = arguments.quiet or getattr(arguments, "json", False)
-    if not quiet and sys.stderr.isatty() and not os.path.isdir(os.environ["NUMBA_CACHE_DIR"]):
-        sys.stderr.write("scalper: first start with these sources: compiling, about 20 s …\n")
+    if first and not quiet and sys.stderr.isatty():
+        sys.stderr.write("scalper: first start with these sources: compiling, once, about half a minute …\n")
+    yield
+    if first:
+        with contextlib.suppress(OSError):
+            mark.touch()
 
 
 def compile_cache(data_dir: Path) -> None:

@@ -115,7 +115,10 @@ def moment(text: str) -> int:
     if value.tzinfo is None:
         value = value.replace(tzinfo=datetime.UTC)
     since = value - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-    return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1_000
+    ns = (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1_000
+    if not 0 <= ns < 2**63:
+        raise argparse.ArgumentTypeError(f"{text!r} lies outside the years 1970 to 2261, in which markets are recorded")
+    return ns
 
 
 def clock_offset(text: str) -> str | float:

@@ -254,15 +254,9 @@ def test_an_exit_is_tried_again_until_flat(word: OrderState) -> None:
             left = 5
         desk.report(order, word, 8 - left)
         assert desk.engine.timer_ns <= desk.now_ns + 1_000 * MS
-        actions = desk.timer()
-        while not orders_of(actions):
-            actions = desk.timer()
-        order = desk.sent(actions)
-        assert (order.quantity, order.reduce_only, notes(actions, "orders")[0]["reason"]) == (
-            left,
-            True,
-            "book_reversal",
-        )
+        order = desk.next_order()
+        assert (order.quantity, order.reduce_only) == (left, True)
+        assert notes(desk.log, "orders")[-1]["reason"] == "book_reversal"
         ids.append(order.client_id)
     assert len(set(ids)) == 21
     actions = desk.fill(order)
@@ -597,11 +591,37 @@ def test_shutdown_finishes_when_exits_fail() -> None:
     desk.open()
     order = desk.sent(desk.command("shutdown"))
     desk.report(order, REJECTED)
-    while not (again := orders_of(desk.timer())):
-        assert desk.engine.unfinished()
-    desk.fill(again[0])
+    assert desk.engine.unfinished()
+    desk.fill(desk.next_order())
     assert not desk.engine.unfinished()
     assert notes(desk.log, "trades")[0]["exit_reason"] == "force_exit"
+
+
+def test_a_handover_leaves_the_position_with_its_stop() -> None:
+    """A stop that protects blocks entries and cancels one on its way; the open position and its stop stay."""
+    desk = Desk(instruments=TWO)
+    desk.open(lots=1)
+    desk.wait(2_000).book(instrument=1)
+    waiting = desk.sent(desk.signal(instrument=1))
+    actions = desk.command("handover")
+    assert (blocked(desk), cancels(actions), orders_of(actions)) == ("ENTRY_BLOCKED HANDOVER", [waiting.client_id], [])
+    assert len(desk.engine.orders.alive(0, Purpose.STOP)) == 1
+
+
+@pytest.mark.parametrize(("uncertainty_ms", "state"), [(800, "NORMAL"), (801, "ENTRY_BLOCKED P11")])
+def test_an_uncertain_clock_blocks_entries(uncertainty_ms: int, state: str) -> None:
+    """P11: a clock known worse than 800 ms blocks entries, until an estimate is good enough again."""
+    desk = ready()
+    desk.step(ClockOffset(desk.now_ns, 0, uncertainty_ms * MS))
+    assert blocked(desk) == state
+    desk.step(ClockOffset(desk.now_ns, 0, 10 * MS))
+    assert blocked(desk) == "NORMAL"
+
+
+def test_the_cautious_profile_trades_by_the_strategys_own_stop() -> None:
+    """P06 judges by the stop that an entry will get, 0.5 %: three lots, not the two of the widest stop allowed."""
+    desk = ready(profile="cautious")
+    assert desk.sent(desk.signal()).quantity == 3
 
 
 def test_flatten_closes_and_keeps_entries_off() -> None:

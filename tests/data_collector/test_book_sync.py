@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.kernels.book import BOOK, book_clear, book_depth, book_rows
-from data_collector.book_sync import FRAMES_MAX, SPOT, BookSync, Diff, Phase, Verdict
+from data_collector.book_sync import FRAMES_MAX, RENEWAL_FRAMES_MAX, SPOT, BookSync, Diff, Phase, Verdict
 from data_collector.hearing import Hearing
 from models.instrument import Instrument
 from models.recording import RecordKind
@@ -195,6 +195,15 @@ def test_every_further_event_continues_the_one_before(holes: int) -> None:
     assert sync.diff(diff(47, 50, 46)) is Verdict.GAP
 
 
+@pytest.mark.parametrize("previous", [44, 46])
+def test_overlap_is_as_much_a_gap_as_a_hole(previous: int) -> None:
+    """Rule 5 knows no «nearly»: a ``pu`` before the last ``u`` breaks the chain like one behind it."""
+    sync = BookSync()
+    sync.snapshot(10)
+    assert [sync.diff(one) for one in chain(10, 20, 45)] == [Verdict.APPLY] * 2
+    assert sync.diff(diff(46, 50, previous)) is Verdict.GAP and sync.needed == "GAP"
+
+
 def test_spot_chains_by_the_first_id() -> None:
     """Without ``pu`` the joining diff has ``U ≤ L + 1 ≤ u`` and each further one begins where the last ended."""
     for last, joined in ((18, False), (19, True), (20, True), (29, True), (30, None)):
@@ -274,6 +283,41 @@ def test_the_buffer_is_bounded_in_frames_and_rows() -> None:
     assert BookSync()._frames_max == FRAMES_MAX
 
 
+def test_a_renewal_keeps_the_book_and_what_comes_for_the_new_one() -> None:
+    """While a wider snapshot is on its way diffs apply as before; what was kept joins an answer from meanwhile."""
+    sync = BookSync()
+    assert not sync.renew()
+    sync.snapshot(10)
+    sync.diff(diff(11, 20, 10))
+    assert sync.renew() and sync.phase is Phase.RENEWING
+    diffs = chain(20, 30, 40, 50)
+    assert [sync.diff(one) for one in diffs] == [Verdict.APPLY] * 3 and sync.last == 50
+    assert sync.snapshot(5) is None and sync.needed == "SNAPSHOT_OLD" and sync.phase is Phase.RENEWING
+    assert sync.snapshot(35) == diffs[1:]
+    assert (sync.phase, sync.last, sync.buffered, sync.needed) == (Phase.CHAINED, 50, 0, "")
+
+
+def test_a_renewal_without_an_answer_is_given_up() -> None:
+    """After a hundred diffs the book goes on as it is, and a still later answer asks for nothing."""
+    sync = BookSync()
+    sync.snapshot(10)
+    sync.diff(diff(11, 20, 10))
+    sync.renew()
+    for number in range(20, 20 + RENEWAL_FRAMES_MAX):
+        assert sync.diff(diff(number + 1, number + 1, number)) is Verdict.APPLY
+    assert (sync.phase, sync.buffered, sync.needed) == (Phase.CHAINED, 0, "")
+    assert sync.snapshot(25) is None and sync.needed == "" and sync.phase is Phase.CHAINED
+
+
+def test_a_gap_while_renewing_is_a_gap() -> None:
+    """The wish for a wider book does not make a broken one stand."""
+    sync = BookSync()
+    sync.snapshot(10)
+    sync.diff(diff(11, 20, 10))
+    sync.renew()
+    assert sync.diff(diff(31, 40, 30)) is Verdict.GAP and sync.phase is Phase.WAITING
+
+
 def test_invalidate_forgets_the_chain_and_names_its_reason() -> None:
     """Whoever knows better (crossed, too near the edge) ends the chain; the next diffs wait for a snapshot."""
     sync = BookSync()
@@ -298,7 +342,7 @@ def test_the_state_is_shared_with_the_compiled_check() -> None:
 # ---- random walks ---------------------------------------------------------------------------------------------------
 
 
-STEPS = ["next", "skip", "repeat", "back", "snapshot", "invalidate"]
+STEPS = ["next", "skip", "repeat", "back", "snapshot", "invalidate", "renew"]
 
 
 @settings(deadline=None, max_examples=200)
@@ -325,6 +369,8 @@ def test_what_is_applied_is_always_one_unbroken_chain(steps: list[int], walk: li
         elif step == "invalidate":
             sync.invalidate("TEST")
             book = None
+        elif step == "renew":
+            sync.renew()
         else:
             at += step == "skip"
             chosen = at if step in ("next", "skip") else max(0, at - 1 - (value % 3 if step == "back" else 0))
@@ -341,4 +387,4 @@ def test_what_is_applied_is_always_one_unbroken_chain(steps: list[int], walk: li
                 book = None
         assert (book is None) == (sync.phase is Phase.WAITING)
         assert book is None or sync.last == book
-        assert sync.buffered <= 5 and (sync.phase is Phase.WAITING or sync.buffered == 0)
+        assert sync.buffered <= 5 and (sync.phase in (Phase.WAITING, Phase.RENEWING) or sync.buffered == 0)

@@ -14,6 +14,7 @@ from core.kernels.kernel import address_of
 from data_collector import continuity, layout
 from data_collector.continuity import (
     CONTEXT_WORDS,
+    CURSOR_BITS,
     CURSOR_OFFSET,
     CURSOR_ROWS,
     CURSOR_WORDS,
@@ -22,16 +23,20 @@ from data_collector.continuity import (
     FULL,
     HAND_OVER,
     IRREGULAR,
+    PAST,
     PYTHON,
     SPARE_ROWS,
     STATE_WORDS,
+    WOKE,
     admit,
     hear_frame,
     hear_records,
+    run_records,
 )
 from data_collector.layout import AGGREGATE, DEPTH, MARK, QUOTE_EVENT, TRADE
 from models.recording import RECORD_HEADER, RECORD_HEADER_BYTES, RecordKind
-from models.rows import ROW, UNKNOWN_NS, empty_rows
+from models.rows import FAR_NS, ROW, UNKNOWN_NS, empty_rows
+from tests.builders import Memory
 from tests.data_collector import frames
 from tests.data_collector.frames import INSTRUMENTS, packed
 from tests.naive import continuity as naive
@@ -56,6 +61,7 @@ class Compiled:
             self.context[word] = address_of(array)
         self.cursor = np.zeros(CURSOR_WORDS, dtype=np.int64)
         self.twin: naive.State = {}
+        self.passage: Passage | None = None
 
     def chain(self, instrument: int, last: int) -> None:
         """Both halves stand on a book at ``last``."""
@@ -71,6 +77,11 @@ class Compiled:
         memory = np.frombuffer(chunk or b"\0", dtype=np.uint8)
         places = (address_of(memory), len(chunk), address_of(self.rows), len(self.rows))
         return int(hear_records(*places, address_of(self.context), address_of(self.cursor)))
+
+    def run(self, chunk: bytes, until_ns: int = FAR_NS) -> int:
+        memory = np.frombuffer(chunk or b"\0", dtype=np.uint8)
+        places = (address_of(memory), len(chunk), until_ns, address_of(self.context), address_of(self.cursor))
+        return int(run_records(*places))
 
     def heard(self, count: int) -> list[list[int]]:
         return [[int(row[name]) for name in ROW.names or () if name != "spare"] for row in self.rows[:count]]
@@ -205,7 +216,7 @@ def test_hear_records_is_its_twin_up_to_the_record_for_python(seed: int) -> None
         both.cursor[:] = 0
         result = both.records(rest)
         rows, offset = naive.hear_records(rest, INSTRUMENTS, both.twin)
-        assert both.cursor.tolist() == [offset, len(rows)]
+        assert both.cursor[:CURSOR_BITS].tolist() == [offset, len(rows)]
         assert both.heard(len(rows)) == rows
         assert result == (PYTHON if offset < len(rest) else END) and both.same_state()
         start += offset
@@ -224,7 +235,7 @@ def test_a_record_for_python_leaves_no_trace() -> None:
         both = Compiled()
         before = both.context.tobytes()
         assert both.records(frames.records([(kind, 0, payload, 5)])) == PYTHON
-        assert both.context.tobytes() == before and both.cursor.tolist() == [0, 0]
+        assert both.context.tobytes() == before and not both.cursor.any()
 
 
 def test_ticks_become_rows_and_notes_are_passed_over() -> None:
@@ -233,7 +244,7 @@ def test_ticks_become_rows_and_notes_are_passed_over() -> None:
     kinds = (RecordKind.OPENED, RecordKind.TICK, RecordKind.CLOSED, RecordKind.NOTE)
     chunk = frames.records([(kind, 0, b"{}", 40 + kind) for kind in kinds])
     assert both.records(chunk) == END
-    assert both.cursor.tolist() == [len(chunk), 1]
+    assert both.cursor[:CURSOR_BITS].tolist() == [len(chunk), 1]
     assert (both.rows["occurred_ns"][0], both.rows["received_ns"][0]) == (UNKNOWN_NS, 40 + RecordKind.TICK)
     assert both.context[[continuity.TICKS, continuity.SKIPPED, continuity.KIND_ROWS + 8]].tolist() == [1, 3, 1]
 
@@ -258,7 +269,7 @@ def test_a_chunk_cut_anywhere_is_damaged_there() -> None:
         both = Compiled()
         whole = cut >= second
         assert both.records(chunk[:cut]) == (END if cut == second else DAMAGED)
-        assert both.cursor.tolist() == [second if whole else 0, 2 if whole else 0]
+        assert both.cursor[:CURSOR_BITS].tolist() == [second if whole else 0, 2 if whole else 0]
     assert Compiled().records(b"") == END
 
 
@@ -267,3 +278,73 @@ def test_a_record_with_an_absurd_length_is_damaged() -> None:
     both = Compiled()
     header: Any = RECORD_HEADER.pack(2**32 - 1, RecordKind.FRAME, 0, 0, 5, 1, 0)
     assert both.records(header + packed(frames.quote(1))) == DAMAGED
+
+
+class Passage:
+    """An engine behind the compiled loop, and the same engine behind the twin's."""
+
+    def __init__(self, both: Compiled) -> None:
+        self.compiled, self.twin = Memory(len(INSTRUMENTS)), Memory(len(INSTRUMENTS))
+        both.context[continuity.ENGINE] = address_of(self.compiled.engine)
+        both.passage = self  # addresses keep nothing alive
+
+    def through(self, rows: list[list[int]]) -> int:
+        """The twin's rows into the twin's engine; its wake bits."""
+        array = empty_rows(len(rows))
+        for place, (kind, flags, side, *words) in enumerate(rows):
+            array[place] = (kind, flags, side, 0, *words)
+        return self.twin.advance(array)[1]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_run_records_is_its_twin_record_by_record(seed: int) -> None:
+    """With an engine behind it the loop stops where the twin does, with the same rows, bits and engine state."""
+    dice, both = random.Random(seed), Compiled()
+    passage = Passage(both)
+    both.chain(0, 4)
+    both.chain(1, 4)
+    chunk = frames.records(random_records(dice, 400))
+    start, results = 0, set()
+    while start < len(chunk):
+        rest = chunk[start:]
+        both.cursor[:] = 0
+        result = both.run(rest)
+        expected, offset, rows, bits = naive.run_records(rest, FAR_NS, INSTRUMENTS, both.twin, passage.through)
+        assert (result, both.cursor[CURSOR_OFFSET]) == (expected, offset) and both.same_state()
+        if result == WOKE:
+            assert both.cursor[CURSOR_ROWS:].tolist() == [len(rows), bits] and both.heard(len(rows)) == rows
+        assert passage.compiled.state_bytes() == passage.twin.state_bytes()
+        results.add(result)
+        start += offset
+        if result == PYTHON:
+            start += RECORD_HEADER_BYTES + RECORD_HEADER.unpack_from(chunk, start)[0]
+    assert results >= {WOKE, PYTHON}
+
+
+def test_run_records_stops_before_the_time_it_is_given() -> None:
+    """The first record received at ``until_ns`` or later stays where it is, and so does everything behind it."""
+    both = Compiled()
+    passage = Passage(both)
+    chunk = frames.records([(RecordKind.TICK, 0, b"", 100 + number) for number in range(5)])
+    for until_ns in (100, 102, 104):
+        both.cursor[:] = 0
+        state = both.twin
+        expected = naive.run_records(chunk, until_ns, INSTRUMENTS, state, lambda rows: 0)
+        result = both.run(chunk, until_ns)
+        while result == WOKE:
+            result = both.run(chunk, until_ns)
+        assert (result, both.cursor[CURSOR_OFFSET]) == expected[:2] == (PAST, (until_ns - 100) * RECORD_HEADER_BYTES)
+    assert passage.compiled.engine["now_ns"][0] == 103
+
+
+def test_run_records_refuses_a_cut_chunk_at_its_place() -> None:
+    """Half a header or half a payload is damage, wherever the cut lies, for both loops."""
+    chunk = frames.records([(RecordKind.FRAME, 0, packed(frames.quote(number)), 5) for number in (1, 2)])
+    for cut in (1, RECORD_HEADER_BYTES - 1, RECORD_HEADER_BYTES + 5, len(chunk) // 2 + 3, len(chunk) - 1):
+        both = Compiled()
+        Passage(both)
+        result = both.run(chunk[:cut])
+        while result == WOKE:
+            result = both.run(chunk[:cut])
+        expected = naive.run_records(chunk[:cut], FAR_NS, INSTRUMENTS, {}, lambda rows: 0)
+        assert (result, both.cursor[CURSOR_OFFSET]) == expected[:2] and result == DAMAGED

@@ -75,7 +75,7 @@ def test_no_signal_reads_the_book_while_it_is_invalid() -> None:
     """Neither quotes, trades nor diffs move a window of the book until the snapshot has come."""
     bot = Bot().started()
     bot.frame(bot.depth(previous=bot.last + 3))
-    before = bot.engine.memory.view(0)
+    before = bot.engine.memory.view(0).kept()
     for number in range(20):
         bot.frame(bot.depth(bids=[(MID - 1, number)]))
     after = bot.engine.memory.view(0)

@@ -37,7 +37,7 @@ def test_a_crossed_book_is_invalid_at_once_and_made_anew(levels: dict[str, list[
 def test_a_crossed_book_feeds_no_window() -> None:
     """Neither mid nor imbalance nor depth know of a book that cannot be."""
     bot = Bot().started()
-    before = bot.engine.memory.view(0)
+    before = bot.engine.memory.view(0).kept()
     bot.frame(bot.depth(bids=[(MID + 500, 10_000)]))
     after = bot.engine.memory.view(0)
     for name in ("mid2", "bid_lots", "imbalance_bid", "depth_frames", "depth_lots", "mid_slot"):

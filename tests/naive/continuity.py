@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from data_collector.continuity import HAND_OVER, IRREGULAR
+from data_collector.continuity import DAMAGED, END, HAND_OVER, IRREGULAR, PAST, PYTHON, WOKE
 from data_collector.layout import AGGREGATE, DEPTH, QUOTE_EVENT, TRADE
 from models.instrument import Instrument
 from models.recording import RECORD_HEADER, RECORD_HEADER_BYTES, RecordKind
@@ -66,3 +66,35 @@ def hear_records(chunk: bytes, instruments: Sequence[Instrument], state: State) 
             return rows, at
         at += RECORD_HEADER_BYTES + size
     return rows, at
+
+
+def run_records(
+    chunk: bytes,
+    until_ns: int,
+    instruments: Sequence[Instrument],
+    state: State,
+    through: Callable[[list[wire.Row]], int],
+) -> tuple[int, int, list[wire.Row], int]:
+    """(result, offset, rows, wake bits) of hearing records and giving each frame's rows to ``through`` at once.
+
+    Rows and bits are those of the record that woke somebody; the offset lies behind it then.
+    """
+    at = 0
+    while at < len(chunk):
+        if at + RECORD_HEADER_BYTES > len(chunk):
+            return DAMAGED, at, [], 0
+        size, _, _, _, received_ns, _, _ = RECORD_HEADER.unpack_from(chunk, at)
+        behind = at + RECORD_HEADER_BYTES + size
+        if behind > len(chunk):
+            return DAMAGED, at, [], 0
+        if received_ns >= until_ns:
+            return PAST, at, [], 0
+        record = chunk[at:behind]
+        rows, stopped = hear_records(record, instruments, state)
+        if stopped < len(record):
+            return PYTHON, at, [], 0
+        at = behind
+        bits = through(rows) if rows else 0
+        if bits:
+            return WOKE, at, rows, bits
+    return END, at, [], 0

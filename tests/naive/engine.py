@@ -143,6 +143,7 @@ def after_depth(engine: Engine, market: Market, last: Row) -> int:
         return conditions_violated(market, now)
     compare_quote(market)
     market.mid2 = book.best_bid + book.best_ask
+    market.bid, market.ask = book.best_bid, book.best_ask
     market.bid_lots, market.ask_lots = books.book_top(book, market.imbalance_levels)
     imbalance_add(market, now)
     mid_add(market, now, market.mid2)

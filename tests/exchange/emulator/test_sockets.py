@@ -296,7 +296,7 @@ def test_the_server_pings_and_keeps_who_answers() -> None:
             times = [int(payload) for payload in client.pings]
             assert times == sorted(times) and times[0] > 1_795_262_400_000
 
-    running(doing, limits=Limits(ping_s=0.05, pong_s=0.2))
+    running(doing, limits=Limits(ping_s=0.1, pong_s=1.0))
 
 
 def test_who_answers_no_ping_is_closed() -> None:
