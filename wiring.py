@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import orjson
 
 from config.settings import APPLICATION, Settings
 from config.venue import shipped_instruments, shipped_symbols
@@ -27,11 +26,11 @@ from data_collector.ear import Ear
 from data_collector.feed import MarketFeed
 from data_collector.hearing import Hearing
 from data_collector.limits import FeedLimits
-from data_collector.quarantine import Quarantined
 from data_collector.routes import streams_for
 from exchange.binance.instruments import instruments_of
 from exchange.binance.rest import MarketRest, VenueAnswerError
 from exchange.emulator.generator import Generator
+from exchange.emulator.source import GeneratedSource, depth_body
 from exchange.simulated.exchange import SimulatedExchange
 from exchange.simulated.terms import PaperTerms
 from exchange.simulated.venue import SimulatedVenue
@@ -58,7 +57,6 @@ from utils.clock import RunClock
 MILLISECOND_NS = 1_000_000
 WARM_SEED, WARM_NS = 7, 4_000_000_000  # the generated market's first burst, with its entry, lies inside
 VIRTUAL_START_NS = 1_795_262_400_000_000_000  # 2026-11-21T12:00:00Z: a virtual run has no clock of its own
-PRIME_TRADES, PRIME_PAGES = 1000, 10  # as the socket driver asks the venue
 PREFIX = APPLICATION[:2]
 GIGABYTE = 1 << 30
 EMBEDDED_TIMEOUT_S = 15.0  # a child on a busy machine
@@ -168,7 +166,7 @@ def build(
     writer = _recorder(place, settings, meta, wait=not threaded) if record else None
     if writer is not None:
         closing.insert(0, writer.close)
-    hearing = Hearing(wired, on_quarantine=lambda refused: files.write("quarantine", quarantine_record(refused)))
+    hearing = Hearing(wired, on_quarantine=lambda refused: files.write("quarantine", refused.record()))
     ear = Ear(hearing, session, writer.record if writer is not None else None, renewed=renewed)
     session.resync = ear.resync
     closing.append(files.close)
@@ -205,20 +203,6 @@ def _recorder(place: Place, settings: Settings, meta: dict[str, Any], *, wait: b
     )
 
 
-def quarantine_record(refused: Quarantined) -> dict[str, Any]:
-    """A refused frame for ``quarantine.jsonl``: reason and bytes."""
-    return {
-        "ts": refused.received_ns // 1000,
-        "reason": refused.reason.value,
-        "detail": refused.detail,
-        "stream": refused.stream,
-        "connection": refused.connection,
-        "number": refused.number,
-        "length": refused.length,
-        "bytes": refused.payload.decode("utf-8", "backslashreplace"),
-    }
-
-
 def feed_limits(settings: Settings) -> FeedLimits:
     """The connector's bounds from the settings."""
     feed = settings.feed
@@ -249,33 +233,6 @@ def recorded_instruments(meta: dict[str, Any], where: Path) -> tuple[Instrument,
     if not found:
         raise DataError(f"{where}: its index.json names no instruments; import the capture again", code="RECORDING")
     return found
-
-
-class GeneratedSource:
-    """The seeded market as a source of a virtual run (``interface.drivers.virtual.Source``)."""
-
-    def __init__(self, market: Generator, instruments: Sequence[Instrument], streams: Sequence[str]) -> None:
-        self._market = market
-        self._symbols = [one.symbol for one in instruments]
-        self._streams = [f"{symbol.lower()}@{suffix}" for symbol in self._symbols for suffix in streams]
-
-    def frames(self) -> Iterable[tuple[int, str, bytes]]:
-        return self._market.frames(streams=self._streams)
-
-    def snapshot(self, instrument: int) -> bytes | None:
-        return depth_body(self._market, self._symbols[instrument])
-
-    def trades(self, instrument: int) -> list[bytes]:
-        history = self._market.history(self._symbols[instrument])
-        pages: list[bytes] = []
-        newest = history.agg_trades(PRIME_TRADES)
-        first = int(str(newest[0]["a"])) if newest else 0
-        for page in range(PRIME_PAGES - 1, 0, -1):
-            start = first - page * PRIME_TRADES
-            older = history.agg_trades(PRIME_TRADES, from_id=start) if start > 0 else []
-            if older:
-                pages.append(orjson.dumps(older))
-        return [*pages, orjson.dumps(newest)] if newest else pages
 
 
 def paper_virtual(
@@ -340,20 +297,6 @@ def assumptions(settings: Settings) -> str:
     )
 
 
-def depth_body(market: Generator, symbol: str) -> bytes | None:
-    """The REST depth body of a market for this moment; None when it has no book."""
-    book = market.depth(symbol, 1000)
-    instrument = next(one for one in market.instruments if one.symbol == symbol)
-    if book is None:
-        return None
-    last, event_ms, trade_ms, bids, asks = book
-    sides = [
-        [[instrument.price_text(price), instrument.quantity_text(lots)] for price, lots in side]
-        for side in (bids, asks)
-    ]
-    return orjson.dumps({"lastUpdateId": last, "E": event_ms, "T": trade_ms, "bids": sides[0], "asks": sides[1]})
-
-
 def warm(settings: Settings) -> None:
     """Compile or load every kernel and run the whole path once, orders included, on a scratch engine.
 
@@ -392,7 +335,7 @@ def keep_warm_bot(settings: Settings) -> KeepWarm:
     ear = Ear(Hearing(instruments), session, None, renewed=False)
     frames: list[bytes] = []
     body = b""
-    for _, stream, payload in market.frames(streams=["btcusdt@depth@100ms"]):
+    for _, _, payload in market.frames(streams=["btcusdt@depth@100ms"]):
         if not body:
             body = depth_body(market, "BTCUSDT") or b""
         elif len(frames) < WARM_CHAIN_FRAMES:

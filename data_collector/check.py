@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from core.kernels.bars import CLOSE, HIGH, LOW, OPEN, START_NS, TRADES, VOLUME, build_bars
 from core.kernels.book import BOOK, NO_ASK, NO_BID, book_clear, book_rows
 from data_collector.hearing import Hearing, Stored, blocks_of, instruments_from
 from models.instrument import E8, Instrument, e8_text
-from models.rows import INDEX_MASK, UNKNOWN_NS, Flag, Kind, words
+from models.rows import INDEX_MASK, UNKNOWN_NS, Flag, Kind, empty_rows, words
 
 NS_PER_US = 1_000
 CARRIED_QUOTES = 65_536  # of the block before: a quote may come 1,000 s before the depth frame with its id
@@ -133,7 +134,7 @@ def check(recording: Stored, *, bars_ns: int = 0, progress: Progress | None = No
         if parts
     }
     if bars_ns:
-        document["bars"] = bars(np.concatenate(trades) if trades else np.zeros((0, 4), np.int64), hearing, bars_ns)
+        document["bars"] = bars(np.concatenate(trades) if trades else empty_rows(0), hearing, bars_ns)
     return document
 
 
@@ -209,33 +210,31 @@ def _lags(block: np.ndarray, lags: dict[int, list[np.ndarray]]) -> None:
 
 
 def _trades(block: np.ndarray) -> np.ndarray:
-    """int64[n, 4] of every trade: instrument index, occurred_ns, ticks, lots."""
-    chosen = block[(block["kind"] == Kind.TRADE) & (block["flags"] & Flag.OFF_MARKET == 0)]
-    index = (chosen["instrument"] & INDEX_MASK).astype(np.int64)
-    return np.stack([index, chosen["occurred_ns"], chosen["price"], chosen["quantity"]], axis=1)
+    """The trade rows of a block."""
+    return block[block["kind"] == Kind.TRADE]
 
 
 def bars(trades: np.ndarray, hearing: Hearing, bars_ns: int) -> list[dict[str, Any]]:
-    """Bars from ``trades`` (see ``_trades``) in arrival order, by occurred time; silent intervals are absent."""
+    """Bars from trade rows in arrival order, by occurred time; silent intervals are absent.
+
+    Looking back, a trade heard late can still be put into its interval, which a running bar cannot.
+    """
+    rows = trades[np.argsort(trades["occurred_ns"] // bars_ns, kind="stable")]
     found = []
-    for index, instrument in enumerate(hearing.instruments):
-        mine = trades[trades[:, 0] == index]
-        order = np.argsort(mine[:, 1] // bars_ns, kind="stable")
-        mine = mine[order]
-        cuts = np.flatnonzero(np.diff(mine[:, 1] // bars_ns)) + 1
-        for part in np.split(mine, cuts) if len(mine) else []:
-            prices = part[:, 2]
-            lots = int(part[:, 3].sum())
+    for instrument in hearing.instruments:
+        for bar in build_bars(words(rows), bars_ns, instrument.key).tolist():
+            if not bar[TRADES]:
+                continue
             found.append(
                 {
                     "symbol": instrument.symbol,
-                    "open_us": int(part[0, 1]) // bars_ns * bars_ns // NS_PER_US,
-                    "open": _plain(int(prices[0]) * instrument.tick_e8),
-                    "high": _plain(int(prices.max()) * instrument.tick_e8),
-                    "low": _plain(int(prices.min()) * instrument.tick_e8),
-                    "close": _plain(int(prices[-1]) * instrument.tick_e8),
-                    "volume": _plain(lots * instrument.lot_e8),
-                    "trades": len(part),
+                    "open_us": bar[START_NS] // NS_PER_US,
+                    **{
+                        name: _plain(bar[word] * instrument.tick_e8)
+                        for name, word in (("open", OPEN), ("high", HIGH), ("low", LOW), ("close", CLOSE))
+                    },
+                    "volume": _plain(bar[VOLUME] * instrument.lot_e8),
+                    "trades": bar[TRADES],
                 }
             )
     return found

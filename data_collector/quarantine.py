@@ -53,6 +53,19 @@ class Quarantined(msgspec.Struct, frozen=True):
     length: int
     payload: bytes
 
+    def record(self) -> dict[str, object]:
+        """For ``quarantine.jsonl``: reason and bytes."""
+        return {
+            "ts": self.received_ns // 1000,
+            "reason": self.reason.value,
+            "detail": self.detail,
+            "stream": self.stream,
+            "connection": self.connection,
+            "number": self.number,
+            "length": self.length,
+            "bytes": self.payload.decode("utf-8", "backslashreplace"),
+        }
+
 
 class Quarantine:
     """The last ``kept`` refusals, counters of all, and one listener who may write them down."""

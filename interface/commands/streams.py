@@ -15,7 +15,7 @@ import types
 from collections.abc import Iterator
 
 ESCAPE = "scalper_escape"
-"""Name of the error handler that writes what a stream cannot show as ``\\uXXXX``, which is right in JSON too."""
+"""Name of the error handler that writes what a stream cannot show as its escaped code, which is right in JSON too."""
 
 
 class Terminated(KeyboardInterrupt):

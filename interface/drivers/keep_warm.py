@@ -55,7 +55,7 @@ class Nowhere:
 
 
 class KeepWarm:
-    """``beat`` is one round: a frame, an entry, its refusal. ``engine``, ``session``, ``ear`` and ``venue`` are scratch.
+    """``beat`` is one round: a frame, an entry, its refusal. All that it is given is scratch.
 
     ``frames`` are depth frames of one unbroken chain; ``restart`` gives the scratch bot the snapshot before it, and is
     called when they are used up. ``encode`` is what the journal does to an order.

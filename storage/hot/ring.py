@@ -42,8 +42,9 @@ class Ring:
 
     @classmethod
     def over(cls, columns: Mapping[str, type], block: np.ndarray, cursor: np.ndarray) -> Ring:
-        """A ring in memory that somebody else owns and a kernel fills: ``block`` int64[columns, 2 × capacity], ``cursor``
-        int64[1]. Raises DataError when they do not fit.
+        """A ring in memory that somebody else owns and a kernel fills.
+
+        ``block`` int64[columns, 2 × capacity], ``cursor`` int64[1]. Raises DataError when they do not fit.
         """
         if block.dtype != np.int64 or block.shape[0] != len(columns) or block.shape[1] % 2 or cursor.shape != (1,):
             raise DataError(f"a block of shape {block.shape} is no ring of {len(columns)} columns")

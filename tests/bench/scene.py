@@ -18,6 +18,7 @@ from core.session import Session
 from data_collector.ear import Ear
 from data_collector.hearing import Hearing
 from exchange.emulator.generator import Generator
+from exchange.emulator.source import depth_body
 from models.action import Cancel, Note, Query, Submit
 from models.event import BookInvalid, ClockOffset, Event
 from models.instrument import Instrument
@@ -68,7 +69,7 @@ def generated(seconds: float, *, seed: int = SEED, streams: Sequence[str] = STRE
             # The book behind this frame, so it is asked for before the next one can be heard.
             due_ns = venue_ns + SNAPSHOT_EVERY_NS
             for one in instruments:
-                body = wiring.depth_body(market, one.symbol)
+                body = depth_body(market, one.symbol)
                 if body is not None:
                     messages.append(Message(RecordKind.DEPTH_ANSWER, one.index, body, received_ns))
         messages.append(Message(RecordKind.FRAME, 0, payload, received_ns))

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import wiring
 from exchange.emulator.generator import Generator
+from exchange.emulator.source import depth_body
 from interface.commands import dispatch
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -95,7 +96,7 @@ def capture(
     them.
     """
     market = Generator(seed, wiring.VIRTUAL_START_NS, symbols)
-    lines = [b"%d %b\n" % (market.now_ns // 1000, wiring.depth_body(market, symbols[0]) or b"")]
+    lines = [b"%d %b\n" % (market.now_ns // 1000, depth_body(market, symbols[0]) or b"")]
     wanted = [f"{symbol.lower()}@{name}" for symbol in symbols for name in streams]
     for venue_ns, _, payload in market.frames(seconds * 10**9, streams=wanted or None):
         lines.append(b"%d %b\n" % ((venue_ns + 5_000_000) // 1000, payload))

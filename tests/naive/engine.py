@@ -9,8 +9,8 @@ from tests.naive import book as books
 from tests.naive.bar_windows import Slot, bars_depth, bars_trade
 from tests.naive.book import Book
 from tests.naive.conditions import (
-    conditions_edge,
     Samples,
+    conditions_edge,
     conditions_entry,
     conditions_exit,
     conditions_fresh,

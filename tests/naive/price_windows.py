@@ -47,7 +47,7 @@ def mid_add(market: Any, now_ns: int, mid2: int) -> None:
 
 
 def log_return(now2: int, then2: int) -> int:
-    """The series of the documentation, ln(a/b) = 2·(y + y³/3 + y⁵/5 + y⁷/7), in ordinary floats, half away from zero."""
+    """The series of the documentation, ln(a/b) = 2·(y + y³/3 + y⁵/5 + y⁷/7), in floats, half away from zero."""
     y = (now2 - then2) / (now2 + then2)
     square = y * y
     value = 2.0 * y * (1.0 + square * (1.0 / 3.0 + square * (0.2 + square * (1.0 / 7.0)))) * 100_000_000

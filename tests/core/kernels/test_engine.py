@@ -66,7 +66,7 @@ def test_pass_agrees_with_the_slow_engine(seed: int, wild: bool) -> None:
 
 
 def test_pass_wakes_for_every_reason() -> None:
-    """The random markets of these tests reach trust, bar, exit, entry and edge wakes, so that agreement means something."""
+    """The random markets reach trust, bar, exit, entry and edge wakes, so that agreement means something."""
     seen = 0
     for seed in range(4):
         memory, slow = pair(2, wake=1, **STRICT)

@@ -20,6 +20,7 @@ from core.session import Session
 from data_collector.ear import Ear
 from data_collector.hearing import Hearing
 from exchange.emulator.generator import Generator
+from exchange.emulator.source import GeneratedSource, depth_body
 from exchange.simulated.exchange import SimulatedExchange
 from exchange.simulated.venue import SimulatedVenue
 from interface.drivers.virtual import ANSWER_NS, DRAIN_NS, FEED_LATENCY_NS, SILENCE_NS, VirtualClock, drive
@@ -64,8 +65,8 @@ class Run:
     def flat(self) -> bool:
         return not self.engine.unfinished()
 
-    def source(self, streams: Sequence[str] = ()) -> wiring.GeneratedSource:
-        return wiring.GeneratedSource(self.market, self.instruments, streams or wiring.stream_names(settings()))
+    def source(self, streams: Sequence[str] = ()) -> GeneratedSource:
+        return GeneratedSource(self.market, self.instruments, streams or wiring.stream_names(settings()))
 
     def told(self, kind: int) -> list[Heard]:
         return [one for one in self.heard if one[0] == kind]
@@ -93,7 +94,7 @@ class Script:
 def market(seconds: int = 3, seed: int = 7) -> tuple[tuple[Frame, ...], bytes]:
     """The first seconds of a market, and the snapshot of its very beginning."""
     made = Generator(seed, START_NS)
-    body = wiring.depth_body(made, "BTCUSDT")
+    body = depth_body(made, "BTCUSDT")
     assert body is not None
     return tuple(made.frames(seconds * SECOND_NS)), body
 
@@ -172,7 +173,7 @@ def test_a_lost_frame_is_noticed_and_mended() -> None:
     run = Run()
     depth = itertools.count()
 
-    class Lossy(wiring.GeneratedSource):
+    class Lossy(GeneratedSource):
         def frames(self) -> Iterable[Frame]:
             return (frame for frame in super().frames() if "@depth" not in frame[1] or next(depth) != 20)
 
