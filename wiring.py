@@ -37,13 +37,13 @@ from exchange.simulated.venue import SimulatedVenue
 from interface.drivers import virtual
 from interface.drivers.embedded import embedded
 from interface.drivers.keep_warm import KeepWarm, Nowhere
-from interface.drivers.parts import Parts, Printer
+from interface.drivers.parts import RUN, Parts, Printer
 from interface.drivers.sockets import Line, unreachable
 from interface.summary import EMBEDDED
 from models.account import AccountShape
 from models.action import Note
 from models.error import DataError, VenueUnreachableError
-from models.event import ClockOffset, Command, Event, StreamState
+from models.event import Command, Event
 from models.instrument import E8, Fees, Instrument
 from models.recording import RecordKind
 from storage.cold.journal import Journal
@@ -473,8 +473,8 @@ class Again:
                 self.finish = content
             elif record.kind == ACTION:
                 self._wishes.append(content)
-            elif isinstance(content, ClockOffset | StreamState | Command):
-                self._outer.append(content)
+            elif isinstance(content, Command) and content.source != RUN:
+                self._outer.append(content)  # all other facts stand in the recording
 
     @classmethod
     def find(cls, data: Path, named: Path) -> Again:

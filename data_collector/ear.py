@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+import msgspec
 import numpy as np
 
 from core.kernels.kernel import address_of
@@ -17,7 +18,7 @@ from data_collector.continuity import DIRECT, hear_through
 from data_collector.hearing import Hearing
 from models.action import EDGE
 from models.error import DataError
-from models.event import Event
+from models.event import ClockOffset, Command, Event, StreamState
 from models.recording import RECORD_HEADER, RECORD_HEADER_BYTES, RecordKind
 from models.rows import FAR_NS
 
@@ -26,7 +27,17 @@ Record = Callable[[int, int, bytes, int, int], None]
 
 
 _FRAME = RecordKind.FRAME
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(ClockOffset | StreamState | Command).decode
 _hear_through = hear_through
+
+
+def _fact_of(payload: bytes) -> Event:
+    """The fact of a recorded payload. Raises DataError for a payload that is none."""
+    try:
+        return _decode(payload)
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise DataError(f"a recorded fact cannot be read: {error}", code="RECORD") from None
 
 
 class RowSink(Protocol):
@@ -82,12 +93,19 @@ class Ear:
         """Nothing came until ``received_ns``."""
         self.take(RecordKind.TICK, 0, b"", received_ns)
 
+    def fact(self, event: Event) -> None:
+        """A fact that is no message: a clock measured, a stream lost, the end; it has its place among them."""
+        self.take(RecordKind.FACT, 0, _encode(event), event.at_ns)
+
     def take(self, kind: int, connection: int, payload: bytes, received_ns: int) -> None:
         """Any message of a recorded kind."""
         self.number = number = self.number + 1
         if self._record is not None:
             self._record(kind, connection, payload, received_ns, number)
-        self.pass_on(self.hearing.hear(kind, connection, payload, received_ns, number))
+        if kind == RecordKind.FACT:
+            self._session.event(_fact_of(payload))
+        else:
+            self.pass_on(self.hearing.hear(kind, connection, payload, received_ns, number))
 
     def pass_on(self, count: int) -> None:
         """Hand the first ``count`` heard rows to the session, then what happened behind them."""
@@ -119,7 +137,10 @@ class Ear:
             size, kind, connection, _, received_ns, number, _ = RECORD_HEADER.unpack_from(chunk, offset)
             start = offset + RECORD_HEADER_BYTES
             payload = bytes(chunk[start : start + size])
-            self.pass_on(self.hearing.hear(kind, connection, payload, received_ns, number))
+            if kind == RecordKind.FACT:
+                self._session.event(_fact_of(payload))
+            else:
+                self.pass_on(self.hearing.hear(kind, connection, payload, received_ns, number))
             cursor[continuity.CURSOR_OFFSET] = start + size
 
     def resync(self, instrument: int, reason: str, at_ns: int) -> None:

@@ -23,3 +23,4 @@ class RecordKind:
     NOTE = 6  # anything else worth keeping; payload JSON
     TRADES_ANSWER = 7  # REST aggTrades body; connection = instrument index
     KLINES_ANSWER = 8  # REST klines body; connection = instrument index
+    FACT = 9  # a fact about the feed or the run that is no market data; payload an event as JSON

@@ -93,7 +93,7 @@ def _failure(document: dict[str, Any]) -> str:
             f"the books of {where} do not add up: {document['crossed_books']} crossed, {wrong} of "
             f"{document['quotes_compared']} quotes differ; record or import it again"
         )
-    if document["frames"] and not document["accepted"]:
+    if document["frames"] and document["quarantined"] >= document["frames"]:
         return f"none of the {document['frames']} frames of {where} is usable; import the capture again"
     if not document["frames"]:
         return f"{where} holds no frame; record or import it again"

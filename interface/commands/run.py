@@ -101,9 +101,10 @@ async def _paper(
             story.bind(run_id=parts.run_id, feed=parts.feed)
             _say_start(parts, settings, home)
             warm = wiring.keep_warm_bot(settings) if settings.execution.keep_warm else None
+            started_ns = clock.now_ns()
             ended_ns = await _trade(arguments, settings, wish, venue, parts, clock, stop, warm)
             await venue.feed.stop()
-    return outcome.finish(parts, started_ns=clock.anchor_ns, ended_ns=ended_ns, config=config)
+    return outcome.finish(parts, started_ns=started_ns, ended_ns=ended_ns, config=config)
 
 
 async def _trade(

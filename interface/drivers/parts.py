@@ -9,7 +9,11 @@ from typing import Any, Protocol
 from core.engine import Engine
 from core.session import Session
 from models.action import Note
+from models.event import Event
 from models.instrument import Instrument
+
+RUN = "run"
+"""Source of the commands that a driver gives by itself; an operator's have another."""
 
 
 class Hears(Protocol):
@@ -24,6 +28,8 @@ class Hears(Protocol):
     def take(self, kind: int, connection: int, payload: bytes, received_ns: int) -> None: ...
 
     def chunk(self, chunk: bytes, until_ns: int) -> bool: ...
+
+    def fact(self, event: Event) -> None: ...
 
     def pass_on(self, count: int) -> None: ...
 

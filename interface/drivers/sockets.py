@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from interface.drivers.parts import Parts
+from interface.drivers.parts import RUN, Parts
 from models.error import ScalperError, VenueUnreachableError
 from models.event import ClockOffset, Command, StreamState
 from models.instrument import Instrument
@@ -73,7 +73,7 @@ class Line:
 
     def stream(self, state: StreamState) -> None:
         if self.parts is not None:
-            self.parts.session.event(state)
+            self.parts.ear.fact(state)
 
 
 async def drive(
@@ -97,7 +97,7 @@ async def drive(
     The feed is started and delivering; its frames begin to count when the windows have been primed.
     """
     offset = await market.clock_offset()
-    parts.session.event(ClockOffset(now_ns(), offset.offset_ns, offset.uncertainty_ns))
+    parts.ear.fact(ClockOffset(now_ns(), offset.offset_ns, offset.uncertainty_ns))
     if prime:
         for instrument in parts.instruments:
             await _prime(parts, market, instrument, now_ns)
@@ -107,7 +107,7 @@ async def drive(
     try:
         await _first(stop, duration_s, pulse)
         leave = protect and stop.is_set()
-        parts.session.event(Command(now_ns(), "handover" if leave else "shutdown", "run", "end of run"))
+        parts.ear.fact(Command(now_ns(), "handover" if leave else "shutdown", RUN, "end of run"))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S):
                 while parts.engine.on_the_way() if leave else not parts.flat:
@@ -230,7 +230,7 @@ async def _keep_clock(parts: Parts, market: Market, now_ns: Callable[[], int]) -
         await asyncio.sleep(CLOCK_EVERY_S)
         with contextlib.suppress(ScalperError):
             offset = await market.clock_offset()
-            parts.session.event(ClockOffset(now_ns(), offset.offset_ns, offset.uncertainty_ns))
+            parts.ear.fact(ClockOffset(now_ns(), offset.offset_ns, offset.uncertainty_ns))
 
 
 def unreachable(where: str, seconds: float) -> VenueUnreachableError:

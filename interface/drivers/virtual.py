@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from interface.drivers.parts import Course
+from interface.drivers.parts import RUN, Course
 from models.event import ClockOffset, Command
 from models.recording import RecordKind
 
@@ -74,7 +74,7 @@ def drive(
         if not stopping and (received_ns >= started_ns + duration_ns or stop()):
             stopping = True
             end_ns = clock.at(min(received_ns, started_ns + duration_ns))
-            parts.session.event(Command(end_ns, "shutdown", "run", "end of run"))
+            parts.ear.fact(Command(end_ns, "shutdown", RUN, "end of run"))
         if stopping and (parts.flat or received_ns > end_ns + DRAIN_NS):
             break
         while clock.now_ns + SILENCE_NS < received_ns and clock.now_ns >= started_ns:
@@ -90,7 +90,7 @@ def drive(
 
 def _begin(parts: Course, source: Source, clock: VirtualClock, received_ns: int, prime: bool) -> None:
     """Clocks agree but for nothing; then the recent past fills the windows."""
-    parts.session.event(ClockOffset(clock.at(received_ns - ANSWER_NS), 0, 0))
+    parts.ear.fact(ClockOffset(clock.at(received_ns - ANSWER_NS), 0, 0))
     if prime:
         for instrument in parts.instruments:
             for body in source.trades(instrument.index):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 from data_collector.quarantine import BYTES_KEPT, KEPT, NAMES_MAX, Quarantine, Quarantined, Reason, counted_as
@@ -55,3 +56,12 @@ def test_a_name_is_counted_as_itself_while_there_is_room() -> None:
 def test_reasons_are_their_own_text() -> None:
     """Records and alert rules carry the reason's name, so text and name are one."""
     assert all(reason.value == reason.name == str(reason) for reason in Reason)
+
+
+def test_a_record_shows_the_bytes_whatever_they_are() -> None:
+    """The line for ``quarantine.jsonl`` is JSON with reason and bytes; what is no text is written as escapes."""
+    one = Quarantined(9, 5_000_999, 1, "bookTicker", Reason.NOT_JSON, "why", 4, b'{"\xff\x00')
+    assert json.loads(json.dumps(one.record())) == {
+        "ts": 5000, "reason": "NOT_JSON", "detail": "why", "stream": "bookTicker", "connection": 1, "number": 9,
+        "length": 4, "bytes": '{"\\xff\x00',
+    }  # fmt: skip

@@ -219,7 +219,8 @@ def test_thousands_of_bad_frames_do_not_grow_memory() -> None:
 
     async def play(one: Scene) -> None:
         diff, dice = one.data(DEPTH), random.Random(1)
-        kinds = [make for name, (make, _) in HOSTILE.items() if "megabytes" not in name and "many" not in name]
+        # small ones: the library's read buffer grows with the backlog of large frames, up to its own bound
+        kinds = [make for name, (make, _) in HOSTILE.items() if not {"megabytes", "many", "beyond"} & set(name.split())]
 
         async def thousand(start: int) -> None:
             before = one.bot.hearing.counts.frames
@@ -227,7 +228,8 @@ def test_thousands_of_bad_frames_do_not_grow_memory() -> None:
                 one.hostile(dice.choice(kinds)({**diff, "z": number}))
                 one.hostile({"e": f"invented{number}", "E": number})
                 one.hostile({**diff, "u": 10**6 + number, "e": "aggTrade", "a": number, "m": number})
-                if number % 100 == 0:
+                if number % 20 == 0:
+                    await one.client.writer.drain()
                     await asyncio.sleep(0)
             await until(lambda: one.bot.hearing.counts.frames == before + 3_000)
             await one.goes_on()
@@ -241,7 +243,7 @@ def test_thousands_of_bad_frames_do_not_grow_memory() -> None:
             for start in (2_000, 3_000, 4_000):
                 await thousand(start)
             assert len(gc.get_objects()) - objects < 500
-            assert tracemalloc.get_traced_memory()[0] - held < MEGABYTE // 2
+            assert tracemalloc.get_traced_memory()[0] - held < MEGABYTE // 8
         finally:
             tracemalloc.stop()
         quarantine, counts = one.bot.hearing.quarantine, one.bot.hearing.counts

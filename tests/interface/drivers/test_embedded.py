@@ -89,7 +89,7 @@ def test_a_mistake_of_the_child_is_ours() -> None:
 
 def test_a_child_that_says_nothing_is_unreachable() -> None:
     """One that dies silently ends in exit code 5 with what to try."""
-    with pytest.raises(VenueUnreachableError, match="run `python3 main.py emulator` to see why") as caught:
+    with pytest.raises(VenueUnreachableError, match=r"run `python3 main\.py emulator` to see why") as caught:
         entered(program("sys.exit(3)"))
     assert caught.value.exit_code == 5
 
