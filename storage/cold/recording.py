@@ -188,11 +188,12 @@ class Recording:
             )
 
     def _refuse_unless_tail(self, path: Path, descriptor: int, start: int, size: int) -> None:
-        """Bytes from ``start`` are no whole chunk: the unfinished end of the last file, or damage before others."""
-        if path != self._paths[-1] or _whole_chunk_after(descriptor, start + 1, size):
+        """Bytes from ``start`` are no whole chunk: the unfinished end of the last file, or damage."""
+        finished = self._wanted(path) == size  # the index was written behind its last byte: nothing can be torn
+        if finished or path != self._paths[-1] or _whole_chunk_after(descriptor, start + 1, size):
+            why = "but the file was finished" if finished else "but others follow"
             raise DataError(
-                f"{path} is damaged at byte {start}: no whole chunk begins there, but others follow; use an undamaged "
-                "copy",
+                f"{path} is damaged at byte {start}: no whole chunk begins there, {why}; use an undamaged copy",
                 code=DAMAGED,
             )
         self.torn = f"{path.name}: the last {size - start} bytes (from byte {start}) are unfinished and were left out"
