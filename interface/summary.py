@@ -127,6 +127,7 @@ def text(document: Mapping[str, Any]) -> str:
         lines.append(f"  Left open     {left} (open profit {money['open_profit']} USDT)")
     if document["blocked_by"]:
         lines.append(f"  Blocked by    {'; '.join(document['blocked_by'].values())}")
+    lines += [f"  Unfinished    {torn}" for torn in document.get("unfinished", ())]
     if document.get("interrupted"):
         lines.append("  Stopped       by a signal, before its end")
     if document["records_lost"]:

@@ -47,6 +47,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             parts.facts["elapsed_s"] = round(elapsed_s, 3)
             parts.facts["rows_per_s"] = round(int(parts.engine.memory.engine[0]["rows"]) / elapsed_s)
             parts.facts["interrupted"] = stop.asked
+            parts.facts["unfinished"] = [recording.torn for recording in recordings if recording.torn]
             document = outcome.finish(parts, started_ns=span(recordings[0])[0], ended_ns=ended_ns, config=config)
     code = outcome.tell(document, arguments)
     return EXIT_INTERRUPTED if stop.asked else code

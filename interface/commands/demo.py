@@ -74,5 +74,6 @@ def _recorded(arguments: argparse.Namespace, settings: Settings, tape: Path) -> 
             )
             shown.done()
             parts.facts["interrupted"] = stop.asked
+            parts.facts["unfinished"] = [recordings[0].torn] if recordings[0].torn else []
             document = outcome.finish(parts, started_ns=first_ns, ended_ns=ended_ns, config=config)
     return outcome.tell(document, arguments)

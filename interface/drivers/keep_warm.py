@@ -65,7 +65,7 @@ class KeepWarm:
         self, engine: Engine, session: Session, ear: Hears, venue: Nowhere, frames: Sequence[bytes],
         restart: Callable[[int], None], encode: Callable[[Submit], object],
     ) -> None:  # fmt: skip
-        self._engine = engine
+        self.engine = engine
         self._session = session
         self._ear = ear
         self._venue = venue
@@ -79,7 +79,7 @@ class KeepWarm:
 
     def beat(self) -> None:
         """One round."""
-        memory = self._engine.memory
+        memory = self.engine.memory
         self._now_ns += STEP_NS
         if self._next >= len(self._frames):
             self._next = 0
@@ -91,14 +91,14 @@ class KeepWarm:
         memory.clock_offset_ns = int(memory.book(0)["occurred_ns"]) - self._now_ns + LAG_NS
         memory.set(0, entry_side=1, ready=Ready.ALL, event_lag_ns=LAG_NS)
         self._venue.last = ""
-        self._session.carry(self._engine.step(WakeEvent(self._now_ns, 0, Wake.ENTRY, 0)))
+        self._session.carry(self.engine.step(WakeEvent(self._now_ns, 0, Wake.ENTRY, 0)))
         if self._venue.last:
             self.entries += 1
-            order = self._engine.orders.get(self._venue.last)
+            order = self.engine.orders.get(self._venue.last)
             if order is not None:
                 self._encode(Submit(self._now_ns, order.approved))
             refused = OrderReport(self._now_ns, self._venue.last, 0, OrderState.REJECTED, 0, self._now_ns)
-            self._session.carry(self._engine.step(refused))
+            self._session.carry(self.engine.step(refused))
 
 
 async def keep_warm(warm: KeepWarm) -> None:

@@ -78,6 +78,7 @@ def test_the_text_tells_a_loss_as_a_loss(document: dict[str, Any]) -> None:
     [
         ({"open_position": {"BTCUSDT": "0.008"}}, "  Left open     BTCUSDT 0.008 (open profit 0 USDT)"),
         ({"blocked_by": {"OPERATOR": "operator: entries stopped"}}, "  Blocked by    operator: entries stopped"),
+        ({"unfinished": ["0001.zst: cut"]}, "  Unfinished    0001.zst: cut"),
         ({"interrupted": True}, "  Stopped       by a signal, before its end"),
         ({"recording_problem": "recording is off: x"}, "  Problem       recording is off: x"),
         ({"journal_problem": "the journal cannot grow"}, "  Problem       the journal cannot grow"),

@@ -33,6 +33,7 @@ from storage.cold.raw_lines import import_raw_lines
 from storage.cold.recording import Recording
 
 Heard = tuple[int, int, bytes, int]
+Made = tuple[tuple[Instrument, ...], list[Heard]]
 LATENCY_NS = 5_000_000
 
 
@@ -81,9 +82,7 @@ class Run:
         return self.said
 
 
-def generated(
-    seconds: int, symbols: tuple[str, ...] = ("BTCUSDT", "ETHUSDT")
-) -> tuple[tuple[Instrument, ...], list[Heard]]:
+def generated(seconds: int, symbols: tuple[str, ...] = ("BTCUSDT", "ETHUSDT")) -> Made:
     """A market of two contracts: snapshots, then frames in order of receipt."""
     market = Generator(11, wiring.VIRTUAL_START_NS, symbols)
     names = [f"{symbol.lower()}@{suffix}" for symbol in symbols for suffix in ("depth@100ms", "bookTicker", "aggTrade")]
@@ -110,12 +109,12 @@ def of_first(messages: Sequence[Heard]) -> list[Heard]:
 
 
 @pytest.fixture(scope="module")
-def market() -> tuple[tuple[Instrument, ...], list[Heard]]:
+def market() -> Made:
     """Four minutes of BTCUSDT and ETHUSDT."""
     return generated(240)
 
 
-def test_btc_decides_alike_beside_eth(market: tuple[tuple[Instrument, ...], list[Heard]]) -> None:
+def test_btc_decides_alike_beside_eth(market: Made) -> None:
     """The scalper on BTCUSDT signals, orders, fills and closes the same, to the byte, with ETHUSDT heard beside it."""
     instruments, messages = market
     together = Run(instruments).hear(messages)
@@ -125,7 +124,7 @@ def test_btc_decides_alike_beside_eth(market: tuple[tuple[Instrument, ...], list
 
 
 def test_real_captures_merged_decide_as_btc_alone(shared: Path, tmp_path: Path) -> None:
-    """The BTC and ETH captures of 2024-08-08 as one recording: the scalper on BTC decides as on the BTC capture alone."""
+    """The BTC and ETH captures of 2024-08-08 as one recording: the scalper decides as on the BTC capture alone."""
     raw = shared / "market-data" / "raw"
     files = [raw / f"binance-usdm-{name}-raw-2024-08-08T2354.gz" for name in ("btcusdt", "ethusdt")]
     known = {one.symbol: one for one in shipped_instruments(shipped_symbols())}
@@ -155,9 +154,9 @@ def rows_run(instruments: tuple[Instrument, ...], rows: np.ndarray, cuts: Sequen
 
 @pytest.mark.parametrize("seed", range(3))
 def test_any_split_of_the_rows_gives_the_same(
-    market: tuple[tuple[Instrument, ...], list[Heard]], seed: int, tmp_path: Path, made_rows: Callable[[], np.ndarray]
+    market: Made, seed: int, tmp_path: Path, made_rows: Callable[[], np.ndarray]
 ) -> None:
-    """Rows cut at random places, inside frames too, give identical records and identical state of engine and exchange."""
+    """Rows cut at random places, inside frames too, give identical records and states of engine and exchange."""
     instruments, _ = market
     rows = made_rows()
     chance = random.Random(seed)
@@ -166,7 +165,7 @@ def test_any_split_of_the_rows_gives_the_same(
 
 
 @pytest.fixture(scope="module")
-def made_rows(market: tuple[tuple[Instrument, ...], list[Heard]]) -> Callable[[], np.ndarray]:
+def made_rows(market: Made) -> Callable[[], np.ndarray]:
     """The rows of the market, heard once."""
     instruments, messages = market
     hearing = Hearing(instruments)

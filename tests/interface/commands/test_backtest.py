@@ -56,12 +56,16 @@ def test_the_recording_of_a_run_gives_its_entry(finished: Path) -> None:
 def test_parts_in_any_order_are_the_whole(parts: Path) -> None:
     """Two recordings that follow each other trade like the one they were cut from, whichever is named first."""
     whole = inside("backtest", parts / "whole", "--json").document
-    for words in ([parts / "a", parts / "b"], [parts / "b", parts / "a"]):
-        document = inside("backtest", *words, "--json").document
-        assert document["recordings"] == ["a", "b"]
-        assert [document[name] for name in ("started_at", "ended_at", "fills", "state_hash")] == [
-            whole[name] for name in ("started_at", "ended_at", "fills", "state_hash")
-        ]
+    one = inside("backtest", parts / "a", parts / "b", "--json").document
+    two = inside("backtest", parts / "b", parts / "a", "--json").document
+    assert one["recordings"] == two["recordings"] == ["a", "b"]
+    assert (one["hashes"], one["state_hash"]) == (two["hashes"], two["state_hash"])
+    for name in ("started_at", "ended_at", "fills", "signals", "money_usdt"):
+        assert one[name] == whole[name]
+    assert (one["market"]["rows"], one["hashes"]["decisions"]) == (
+        whole["market"]["rows"],
+        whole["hashes"]["decisions"],
+    )
 
 
 def test_the_text_is_for_people(parts: Path) -> None:
