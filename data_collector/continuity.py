@@ -130,6 +130,8 @@ def hear_frame(source: int, length: int, received_ns: int, number: int, context:
 def _through(context: int, count: int) -> int:
     """Run the rows of one frame, at the context's ``ROWS``, through engine and venue; the wake bits."""
     engine, rows, entry = load8(context + 8 * ENGINE), load8(context + 8 * ROWS), load8(context + 8 * PASS)
+    if engine == 0:
+        return 0
     if entry == 0:
         return advance(engine, rows, 0, count) & 0xFF
     return call_pass(entry, engine, load8(context + 8 * VENUE), rows, 0, count) & 0xFF
@@ -144,8 +146,8 @@ def hear_through(payload: int, received_ns: int, number: int, context: int) -> i
     the deadline bit the engine has not moved: the rows stand ready, what is due comes first.
     """
     count = hear_frame(payload + BYTES_AT, load8(payload + LENGTH_AT), received_ns, number, context)
-    if count <= 0 or load8(context + 8 * ENGINE) == 0:
-        return count << 8 if count >= 0 else count
+    if count <= 0:
+        return count
     return count << 8 | _through(context, count)
 
 

@@ -58,7 +58,23 @@ def lockstep(engine_address, exchange_address, rows_address, start, stop):
     return stop << 8
 
 
-_LOCKSTEP = pass_entry(lockstep.py_func)
+@kernel
+def _one_frame(engine_address, exchange_address, rows_address, start, stop):
+    """``lockstep`` for rows that are exactly one frame."""
+    engine = carray(pointer_to_engine(engine_address), (1,))[0]
+    state = carray(pointer_to_words(exchange_address), (HEADER_WORDS,))
+    if state[DUE_NS] < engine.deadline_ns:
+        engine.deadline_ns = state[DUE_NS]
+    result = advance(engine_address, rows_address, start, stop)
+    if result & _DEADLINE:
+        state[REASON] = 0
+        state[FOLLOWED] = start
+        return result
+    state[FOLLOWED] = follow(exchange_address, rows_address, start, stop)
+    return result | _VENUE if state[REASON] != 0 else result
+
+
+_ONE_FRAME = pass_entry(_one_frame.py_func)
 
 
 class SimulatedVenue:
@@ -68,7 +84,7 @@ class SimulatedVenue:
         self.exchange = exchange
         self._words = exchange.words
         self._always = always_lockstep
-        self.passage = (_LOCKSTEP, exchange.address)
+        self.passage = (_ONE_FRAME, exchange.address)
 
     @property
     def due_ns(self) -> int:

@@ -2,9 +2,9 @@
 
 CPU time of the thread from entering the frame callback to the venue's ``execute`` with an approved entry; journal,
 recording and records on. One bot trades through the generated market with thresholds so low, limits so wide and fees
-of nothing that it enters more than a hundred times; every entry is a sample, the first 50 are left out as warming. Bar:
-p50 ≤ 25 µs, or 1.2 × ``orjson.loads`` of a depth frame of 122 levels, whichever is larger. ``with_keep_warm`` repeats it
-with a beat of ``execution.keep_warm`` before each frame: in this loop, which never idles, a beat only costs; it is for
+of nothing that it enters more than a hundred times; every entry is a sample, the first 50 are left out as warming.
+Bar: p50 ≤ 25 µs, or 1.2 × ``orjson.loads`` of a depth frame of 122 levels, whichever is larger. ``with_keep_warm`` repeats
+it with a beat of ``execution.keep_warm`` before each frame: in this loop, which never idles, a beat only costs; it is for
 the idle millisecond. ``beat_us`` is what one costs.
 """
 
@@ -67,7 +67,7 @@ def eager() -> Settings:
     params = msgspec.structs.replace(
         base.strategy.params, volume_multiple=0.01, bar_s=1, baseline_bars=5, momentum_s=1, imbalance_levels=1,
         imbalance_entry=0.05, momentum_z=0.01, hold_min_s=0, cooldown_s=0,
-        fade_multiple=50.0, imbalance_window_ms=1,
+        fade_multiple=50.0, fade_bars=1, imbalance_window_ms=1,
     )  # fmt: skip
     risk = msgspec.structs.replace(
         base.risk, entries_per_hour=1_000_000, entries_per_day=1_000_000, repeat_entries_max=1_000_000,
@@ -145,13 +145,13 @@ def beat_us() -> float:
     return round((time.thread_time_ns() - started) / 1e6, 1)
 
 
-def measure(seconds: float) -> dict[str, Any]:
-    """All figures."""
+def measure(seconds: float, warming: int = WARMING) -> dict[str, Any]:
+    """All figures; the first ``warming`` entries are left out."""
     market = generated(seconds)
     with tempfile.TemporaryDirectory() as folder:
         found = samples(market, Path(folder, "alone"), warm=False)
         beaten = samples(market, Path(folder, "beaten"), warm=True)
-    if len(found) <= WARMING:
+    if len(found) <= warming:
         raise LookupError(f"only {len(found)} entries in {seconds:g} s; take more seconds")
     frames = depth_frames(500, LEVELS)
 
@@ -161,11 +161,11 @@ def measure(seconds: float) -> dict[str, Any]:
 
     parse_us = timing.interleaved({"orjson": loads}, 9)["orjson"] / len(frames) / 1000
     bar = max(BAR_US, BAR_RATIO * parse_us)
-    warm = percentiles(found[WARMING:])
+    warm = percentiles(found[warming:])
     return {
         "entries": len(found),
         "callback_to_order": warm,
-        "with_keep_warm": percentiles(beaten[WARMING:]),
+        "with_keep_warm": percentiles(beaten[warming:]),
         "beat_us": beat_us(),
         "orjson_122_levels_us": round(parse_us, 2),
         "bars": {"callback to order, p50 µs": (warm["p50_us"], "≤", round(bar, 2))},

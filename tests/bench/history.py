@@ -1,7 +1,7 @@
 """History against hftbacktest, in one run: ``python -m tests.bench.history [--json] [--capture FILE.gz]``.
 
 The workload. File: one capture of raw lines (depth and trade frames and a REST snapshot, local time in ns), by default
-ten minutes of the seeded market, or any USD-M capture with ``--capture``; both programs convert it with their own
+half an hour of the seeded market, or any USD-M capture with ``--capture``; both programs convert it with their own
 converter beforehand and run it from memory. Book: full depth, rebuilt level by level, at the trader and a second time
 at the exchange. Features: 5 s volume bars, top-5 imbalance, 10 s momentum with its σ, spread, depth, staleness.
 Latency: 25 ms out, 20 ms back. Queue: risk averse. Fees: 2 and 5 bps. One strategy: the scalper with its defaults.
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 
 import wiring
 from config.settings import Settings
@@ -43,7 +44,8 @@ from tests.bench import timing
 from tests.bench.scene import generated
 
 RECORDED_BAR, ROWS_BAR = 1.0, 2.0
-SECONDS = 600.0
+SECONDS = 1800.0
+SNAPSHOT_NS = 60_000_000_000  # a run asks for one when the price nears the end of what the last one proved
 
 
 class Notes:
@@ -75,12 +77,21 @@ class Machine:
 
 
 def written(folder: Path, seconds: float) -> Path:
-    """The seeded market as a capture of raw lines."""
+    """The seeded market as a capture of raw lines; its aggregate trades as single ones, which the rival knows."""
     capture = folder / "generated.gz"
     with gzip.open(capture, "wb", compresslevel=1) as out:
-        for message in generated(seconds, streams=("depth@100ms", "trade")).messages:
-            out.write(str(message.received_ns).encode() + b" " + message.payload + b"\n")
+        for message in generated(seconds, streams=("depth@100ms", "aggTrade"), snapshot_every_ns=SNAPSHOT_NS).messages:
+            payload = single(message.payload) if b"@aggTrade" in message.payload[:40] else message.payload
+            out.write(str(message.received_ns).encode() + b" " + payload + b"\n")
     return capture
+
+
+def single(payload: bytes) -> bytes:
+    """An aggTrade frame as a trade frame with the same number, price and quantity."""
+    event = orjson.loads(payload)["data"]
+    kept = {key: event[key] for key in ("E", "T", "s")}
+    trade = {"e": "trade", **kept, "t": event["a"], "p": event["p"], "q": event["q"], "X": "MARKET", "m": event["m"]}
+    return orjson.dumps({"stream": f"{event['s'].lower()}@trade", "data": trade})
 
 
 def depth_and_trades(source: Path, folder: Path) -> Path:
@@ -192,7 +203,7 @@ def main() -> int:
     """Measure and print."""
     parser = timing.arguments(__doc__)
     parser.add_argument("--capture", type=Path, help="a USD-M capture of raw lines (.gz, local time in ns)")
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="length of the generated capture (600)")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="length of the generated capture (1800)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         capture, ours = prepared(Path(scratch), options.capture, options.seconds)

@@ -52,7 +52,9 @@ class Market(NamedTuple):
         return [message.payload for message in self.messages if message.kind == RecordKind.FRAME]
 
 
-def generated(seconds: float, *, seed: int = SEED, streams: Sequence[str] = STREAMS) -> Market:
+def generated(
+    seconds: float, *, seed: int = SEED, streams: Sequence[str] = STREAMS, snapshot_every_ns: int = SNAPSHOT_EVERY_NS
+) -> Market:
     """``seconds`` of the seeded market: frames, and a REST snapshot at first and every 15 s, as a run asks for."""
     settings = Settings()
     market = Generator(seed, wiring.VIRTUAL_START_NS, settings.feed.symbols)
@@ -67,7 +69,7 @@ def generated(seconds: float, *, seed: int = SEED, streams: Sequence[str] = STRE
         received_ns = venue_ns + FEED_LATENCY_NS
         if venue_ns >= due_ns and b"depthUpdate" in payload[:80]:
             # The book behind this frame, so it is asked for before the next one can be heard.
-            due_ns = venue_ns + SNAPSHOT_EVERY_NS
+            due_ns = venue_ns + snapshot_every_ns
             for one in instruments:
                 body = depth_body(market, one.symbol)
                 if body is not None:

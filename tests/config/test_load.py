@@ -177,3 +177,15 @@ def test_every_key_says_what_it_accepts():
     """Each key has words for its values and a variable of its own."""
     assert all(allowed(key) for key in LEAVES)
     assert len({variable_name(key) for key in LEAVES}) == len(LEAVES)
+
+
+def test_an_editors_mark_at_the_beginning_is_no_mistake(tmp_path):
+    """Editors of another system put a byte order mark in front; the file reads all the same."""
+    (tmp_path / "x.toml").write_bytes(b"\xef\xbb\xbf[risk]\nleverage = 3\n")
+    assert loaded(tmp_path, configs=[tmp_path / "x.toml"]).settings.risk.leverage == 3
+
+
+def test_a_value_that_is_no_text_is_refused(tmp_path):
+    """Bytes of the environment that are no UTF-8 could stand in no record."""
+    told = mistakes(tmp_path, environment={"SCALPER_DATA_DIR": "bad\udcff"})
+    assert told == ["environment SCALPER_DATA_DIR: app.data_dir is 'bad\\udcff'; it must be text in UTF-8"]

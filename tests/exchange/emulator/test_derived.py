@@ -244,3 +244,20 @@ def test_unreadable_events_of_a_recording_make_nothing_and_stop_nothing() -> Non
     assert diffs.heard == [*JUNK, good]
     assert [orjson.loads(event)["b"] for event in partial.heard] == [[["100.00", "1.000"], ["99.00", "1.000"]]]
     assert [(event["t"], event["q"]) for event in map(orjson.loads, single.heard)] == [(1, "1.000"), (2, "1.000")]
+
+
+def test_a_recording_without_marks_gets_the_last_price_as_mark() -> None:
+    """A tape that carries no mark prices gives one a second from its first trade on, as its premium index answers."""
+    trade = b'{"e":"aggTrade","E":1,"a":1,"s":"BTCUSDT","p":"%d.0","q":"1.000","f":1,"l":1,"T":1,"m":true}'
+    payloads = [b'{"stream":"btcusdt@aggTrade","data":' + trade % (100 + number) + b"}" for number in range(20)]
+    records: list[Record] = [
+        (START_NS + number * 250_000_000, RecordKind.FRAME, 0, payload) for number, payload in enumerate(payloads)
+    ]
+    market = Tape(lambda: records, Generator(1, START_NS).instruments)
+    made = derive("btcusdt@markPrice@1s", market)
+    assert made is not None
+    marks = []
+    for venue_ns, stream, payload in market.advance(START_NS + 10**11):
+        marks += [orjson.loads(event) for event in made.feed(venue_ns, stream, payload)]
+    assert [mark["p"] for mark in marks] == [f"{price}.00000000" for price in (100, 104, 108, 112, 116)]
+    assert {mark["e"] for mark in marks} == {"markPriceUpdate"}

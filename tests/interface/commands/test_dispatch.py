@@ -1,5 +1,8 @@
 """From words to exit codes."""
 
+import contextlib
+import errno
+import io
 import json
 import os
 import types
@@ -108,6 +111,91 @@ def test_interrupt_is_no_trace(verb, capsys):
 
     verb(fail)
     assert (dispatch.main(["demo"]), capsys.readouterr().err) == (130, "scalper: interrupted\n")
+
+
+def test_interrupt_in_json_is_a_document(verb, capsys):
+    """With --json even Ctrl-C leaves one document on stdout."""
+
+    def fail():
+        raise KeyboardInterrupt
+
+    verb(fail)
+    assert dispatch.main(["demo", "--json"]) == 130
+    assert json.loads(capsys.readouterr().out) == {"error": {"code": "INTERRUPTED", "message": "interrupted"}}
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code", "sentence"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "f"), 4, "f: Permission denied; change its owner"),
+        (OSError(errno.EROFS, "Read-only file system", "f"), 4, "f: Read-only file system; change its owner"),
+        (OSError(errno.ENOSPC, "No space left on device"), 4, "No space left on device; free some"),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory", "f"), 2, "f: No such file or directory; name"),
+    ],
+)
+def test_what_the_system_refuses_is_one_sentence(verb, capsys, error, exit_code, sentence):
+    """Permissions, a full disk and a missing file are the user's to mend: no trace, a stable code, what to do."""
+
+    def fail():
+        raise error
+
+    verb(fail)
+    assert dispatch.main(["demo"]) == exit_code
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n"), err.startswith(f"scalper: {sentence}")) == ("", 1, True)
+
+
+def test_a_list_of_mistakes_is_a_list_in_json(capsys):
+    """Several mistakes in the settings are the error's details, one each."""
+    words = ["demo", "--json", "--set", "risk.leverage=x", "--set", "risk.levrage=3"]
+    assert dispatch.main(words) == 3
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error["message"] == "the settings have 2 mistakes:"
+    assert len(error["details"]) == 2 and error["details"][0].startswith("--set risk.leverage: ")
+
+
+def test_a_package_that_is_missed_later_is_one_sentence_too(verb, capsys):
+    """Commands import much of what they need when they run."""
+
+    def fail():
+        raise ModuleNotFoundError("No module named 'uvloop'", name="uvloop")
+
+    verb(fail)
+    assert dispatch.main(["demo"]) == 1
+    assert "the package uvloop is missing; install requirements.lock" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["run", "demo", "backtest x", "replay x"])
+def test_who_keeps_records_needs_a_folder(verb, tmp_path, capsys, command):
+    """Commands that write records are refused before they begin when their folder is a file; the others are not."""
+    calls = verb(lambda: 0)
+    (tmp_path / "f").write_text("mine")
+    assert dispatch.main([*command.split(), "--data-dir", "f"]) == 4
+    assert (calls, "[DATA_DIR]" in capsys.readouterr().err) == ([], True)
+
+
+def test_the_first_start_says_that_it_compiles(verb, monkeypatch, tmp_path):
+    """On a terminal the silent half minute is announced, once for each command and state of the sources."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    verb(lambda: 0)
+    told = []
+    for words in (["demo"], ["demo"], ["backtest", "x"], ["config", "check"]):
+        screen = io.StringIO()
+        screen.isatty = lambda: True
+        with contextlib.redirect_stderr(screen):
+            assert dispatch.main(words) == 0
+        told.append("compiling, once" in screen.getvalue())
+    assert told == [True, False, True, False]
+
+
+def test_compile_cache_needs_no_data_folder(tmp_path, monkeypatch):
+    """Where the data folder cannot be written, kernels are cached elsewhere for this process."""
+    monkeypatch.delenv("NUMBA_CACHE_DIR")
+    (tmp_path / "f").write_text("mine")
+    dispatch.compile_cache(tmp_path / "f")
+    chosen = Path(os.environ["NUMBA_CACHE_DIR"])
+    assert chosen.is_dir() and tmp_path not in chosen.parents
+    chosen.rmdir()
 
 
 def test_compile_cache_lies_in_the_data_folder(tmp_path, monkeypatch):

@@ -132,7 +132,8 @@ def test_the_past_is_told_before_the_first_frame() -> None:
     """Primed, every instrument's recent trades come first, oldest page first, then frames; unprimed there are none."""
     run = Run(("BTCUSDT", "ETHUSDT"))
     drive(run, run.source(), SECOND_NS)
-    kinds = [kind for kind, *_ in run.heard]
+    kinds = [kind for kind, *_ in run.heard if kind != RecordKind.FACT]
+    assert run.heard[0][0] == RecordKind.FACT  # the clock's offset comes before all else
     pages = run.told(RecordKind.TRADES_ANSWER)
     assert kinds == [RecordKind.TRADES_ANSWER] * len(pages) + kinds[len(pages) :]
     assert RecordKind.TRADES_ANSWER not in kinds[len(pages) :]
@@ -203,8 +204,10 @@ def test_the_run_ends_on_time() -> None:
     """A flat run stops at its duration: nothing is heard from beyond it, and the end follows the last fact."""
     run = Run()
     end_ns = drive(run, run.source(), SECOND_NS, prime=False)
-    first, last = run.heard[0][3], run.heard[-1][3]
+    frames = run.told(RecordKind.FRAME)
+    first, last = frames[0][3], frames[-1][3]
     assert last < first + SECOND_NS <= end_ns < first + SECOND_NS + 100_000_000
+    assert run.told(RecordKind.FACT)[-1][3] == first + SECOND_NS  # the run's own word that it ends
 
 
 def test_an_open_position_is_closed_before_the_end() -> None:
@@ -225,8 +228,8 @@ def test_an_open_position_is_closed_before_the_end() -> None:
 def test_a_run_can_be_stopped_early() -> None:
     """Asked to stop, the run ends within the frame when it is flat."""
     run = Run()
-    drive(run, run.source(), 60 * SECOND_NS, prime=False, stop=lambda: len(run.heard) >= 100)
-    assert len(run.heard) == 100
+    drive(run, run.source(), 60 * SECOND_NS, prime=False, stop=lambda: len(run.told(RecordKind.FRAME)) >= 100)
+    assert len(run.told(RecordKind.FRAME)) == 100
 
 
 def test_a_market_that_ends_ends_the_run() -> None:

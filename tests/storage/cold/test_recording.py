@@ -97,6 +97,41 @@ def test_a_recording_cut_at_any_byte_reads_as_a_prefix(tmp_path: Path) -> None:
     assert len(lengths) > 4
 
 
+def test_a_file_cut_between_two_chunks_is_noticed(tmp_path: Path) -> None:
+    """The index knows how long a finished file was: the last one is reported as cut, one before others is refused."""
+    write(tmp_path / "r", sample(500), file_bytes=2000)
+    first, *_, last = sorted((tmp_path / "r").glob("*.zst"))
+    whole = last.read_bytes()
+    os.truncate(last, 0)
+    recording = Recording.open(tmp_path / "r")
+    assert recording.torn == f"{last.name}: the last {len(whole)} bytes (from byte 0) are missing"
+    assert 0 < len(list(recording.records())) < 500 and recording.torn
+    last.write_bytes(whole)
+    os.truncate(first, 0)
+    with pytest.raises(DataError, match="ends at byte 0, the index says"):
+        list(Recording.open(tmp_path / "r").records())
+
+
+def test_damage_at_the_end_of_a_finished_file_is_no_torn_end(tmp_path: Path) -> None:
+    """Where the index was written behind the last byte nothing can be unfinished: the last chunk is not left out."""
+    write(tmp_path / "r", sample(60))
+    path = tmp_path / "r" / "0000.zst"
+    overwrite(path, path.stat().st_size - 20, b"\x55")
+    recording = Recording.open(tmp_path / "r")
+    assert recording.torn == ""
+    with pytest.raises(DataError, match="but the file was finished; use an undamaged copy"):
+        list(recording.records())
+
+
+def test_a_folder_with_the_name_of_a_file_is_none(tmp_path: Path) -> None:
+    """Only files count as files of a recording."""
+    write(tmp_path / "r", sample(10))
+    (tmp_path / "r" / "0000.zst").unlink()
+    (tmp_path / "r" / "0000.zst").mkdir()
+    with pytest.raises(DataError, match=r"0000\.zst is missing"):
+        Recording.open(tmp_path / "r")
+
+
 def test_a_zero_filled_end_is_torn(tmp_path: Path) -> None:
     """Pages that were never written read as zeros; the chunk they belong to is left out and reported."""
     write(tmp_path / "r", sample(200))
