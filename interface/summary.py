@@ -106,7 +106,7 @@ def summary(parts: Parts, *, started_ns: int, ended_ns: int, hashes: Mapping[str
 
 
 def text(document: Mapping[str, Any]) -> str:
-    """The summary as a person reads it: the assumptions above the numbers."""
+    """The summary as a person reads it: the assumptions above the numbers, and what is left open in the last line."""
     money, trades, signals = document["money_usdt"], document["trades"], document["signals"]
     refused = ", ".join(f"{code} {count}" for code, count in signals["refused"].items()) or "none"
     lines = [
@@ -122,9 +122,6 @@ def text(document: Mapping[str, Any]) -> str:
         f"  Funding       {money['funding']} USDT",
         f"  Net           {money['net']} USDT  (equity {money['start_equity']} → {money['end_equity']} USDT)",
     ]
-    if document["open_position"]:
-        left = ", ".join(f"{symbol} {quantity}" for symbol, quantity in document["open_position"].items())
-        lines.append(f"  Left open     {left} (open profit {money['open_profit']} USDT)")
     if document["blocked_by"]:
         lines.append(f"  Blocked by    {'; '.join(document['blocked_by'].values())}")
     lines += [f"  Unfinished    {torn}" for torn in document.get("unfinished", ())]
@@ -134,4 +131,7 @@ def text(document: Mapping[str, Any]) -> str:
         lines.append(f"  Lost          {document['records_lost']} records; {document['records_problem']}")
     lines += [f"  Problem       {document[name]}" for name in PROBLEMS if document[name]]
     lines.append(f"  Files         {document['folder']}")
+    if document["open_position"]:
+        left = ", ".join(f"{symbol} {quantity}" for symbol, quantity in document["open_position"].items())
+        lines.append(f"  Left open     {left} (open profit {money['open_profit']} USDT)")
     return "\n".join(lines)

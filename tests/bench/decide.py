@@ -3,9 +3,9 @@
 CPU time of the thread from entering the frame callback to the venue's ``execute`` with an approved entry; journal,
 recording and records on. One bot trades through the generated market with thresholds so low, limits so wide and fees
 of nothing that it enters more than a hundred times; every entry is a sample, the first 50 are left out as warming.
-Bar: p50 ≤ 25 µs, or 1.2 × ``orjson.loads`` of a depth frame of 122 levels, whichever is larger. ``with_keep_warm`` repeats
-it with a beat of ``execution.keep_warm`` before each frame: in this loop, which never idles, a beat only costs; it is for
-the idle millisecond. ``beat_us`` is what one costs.
+Bar: p50 ≤ 25 µs, or 1.2 × ``orjson.loads`` of a depth frame of 122 levels, whichever is larger. ``with_keep_warm``
+repeats it with a beat of ``execution.keep_warm`` before each frame: in this loop, which never idles, a beat only costs;
+it is for the idle millisecond. ``beat_us`` is what one costs.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def eager() -> Settings:
     params = msgspec.structs.replace(
         base.strategy.params, volume_multiple=0.01, bar_s=1, baseline_bars=5, momentum_s=1, imbalance_levels=1,
         imbalance_entry=0.05, momentum_z=0.01, hold_min_s=0, cooldown_s=0,
-        fade_multiple=50.0, fade_bars=1, imbalance_window_ms=1,
+        fade_multiple=50.0, fade_bars=1, fade_bars=1, imbalance_window_ms=1,
     )  # fmt: skip
     risk = msgspec.structs.replace(
         base.risk, entries_per_hour=1_000_000, entries_per_day=1_000_000, repeat_entries_max=1_000_000,

@@ -92,3 +92,9 @@ def test_the_text_hides_nothing(document: dict[str, Any], change: dict[str, Any]
     """Whatever went wrong or was left has a line of its own, and no line when there is nothing to tell."""
     assert line.split("  ")[1] not in [one.strip().split("  ")[0] for one in text(document).splitlines()]
     assert line in text(document | change).splitlines()
+
+
+def test_what_is_left_is_the_last_line(document: dict[str, Any]) -> None:
+    """Whoever reads only the end of a run that left a position (exit code 9) reads of the position."""
+    last = text(document | {"open_position": {"BTCUSDT": "0.008", "ETHUSDT": "0.1"}}).splitlines()[-1]
+    assert last.startswith("  Left open     BTCUSDT 0.008, ETHUSDT 0.1 (open profit ")
