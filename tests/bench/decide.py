@@ -66,7 +66,7 @@ def eager() -> Settings:
     base = Settings()
     params = msgspec.structs.replace(
         base.strategy.params, volume_multiple=0.01, bar_s=1, baseline_bars=5, momentum_s=1, imbalance_levels=1,
-        imbalance_entry=0.05, momentum_z=0.01, hold_min_s=0, cooldown_s=0,
+        imbalance_entry=0.05, momentum_z=0.01, hold_min_s=0, cooldown_s=0, momentum_ready_min=1,
         fade_multiple=50.0, fade_bars=1, imbalance_window_ms=1,
     )  # fmt: skip
     risk = msgspec.structs.replace(

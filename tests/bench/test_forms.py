@@ -29,7 +29,7 @@ def test_market_hears_all_frames() -> None:
 
 def test_decide_enters_often_enough_to_have_a_median() -> None:
     """The eager bot enters again and again; each entry is a sample."""
-    document = decide.measure(90, warming=3)
+    document = decide.measure(100, warming=3)
     assert document["entries"] > 3
     assert document["callback_to_order"]["p50_us"] > 0
 
