@@ -420,7 +420,8 @@ async def _connect(
     try:
         async with asyncio.timeout(timeout_s):
             instruments = instruments_of(await market.exchange_info(), settings.feed.symbols)
-        if await feed.delivering(timeout_s):
+            delivers = await feed.delivering(timeout_s)
+        if delivers:
             stack.push_async_callback(market.close)
             stack.push_async_callback(feed.stop)
             return SocketVenue(name, feed, market, line, tuple(instruments))
