@@ -26,7 +26,7 @@ from config.settings import Settings
 from interface.commands.dispatch import document as error_document
 from interface.progress import Progress
 from models.error import DataError, RunDiffersError
-from storage.cold.recording import DAMAGED
+from storage.cold.recording import DAMAGED, Recording
 from storage.cold.records import FILES, LINE_BYTES_MAX, file_hash
 
 CLOSING = b'"closing":true'
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 def once_more(first: Any, cache: Path, shown: Progress, *, verify: bool) -> dict[str, Any]:
     """Run ``first`` again in a folder below ``cache`` that is gone afterwards; what came of it."""
     cache.mkdir(parents=True, exist_ok=True)
-    damage = first.recording.verify() if verify and first.finish is not None else ""
+    damage = _damage(first.recording) if verify and first.finish is not None else ""
     with tempfile.TemporaryDirectory(prefix="again-", dir=cache) as scratch, contextlib.ExitStack() as stack:
         try:
             parts = first.parts(Path(scratch))
@@ -88,6 +88,12 @@ def once_more(first: Any, cache: Path, shown: Progress, *, verify: bool) -> dict
             "state_hash": state,
             "hashes": {name: file_hash(parts.folder / f"{name}.jsonl") for name in FILES},
         }
+
+
+def _damage(recording: Recording) -> str:
+    """Why a recording cannot give the same run again, however sound the program is; else empty."""
+    lacks = f"{recording.index.dropped} records were not written" if recording.index.dropped else ""
+    return recording.verify() or recording.index.problem or lacks
 
 
 def compare(first: Any, folder: Path, state: str) -> str | None:

@@ -20,7 +20,7 @@ from exchange.simulated.matching import follow
 from exchange.simulated.terms import PaperTerms
 from exchange.simulated.venue import FOLLOWED, SimulatedVenue, lockstep
 from models.action import Action, Cancel, Note, Query, Submit
-from models.event import BookInvalid, ClockOffset, Event, Fill, OrderReport, Timer
+from models.event import BookInvalid, ClockOffset, Event, Fill, OrderReport, Timer, Wake
 from models.order import Side
 from models.rows import FAR_NS, Flag
 from tests.builders import MS, SECOND, START_NS
@@ -156,6 +156,9 @@ class Script:
         self._wishes = wishes(seed, orders)
         self._sent: list[str] = []
         self._held = 0
+
+    def wake(self, at_ns: int, instrument: int, bits: int) -> list[Action]:
+        return self.step(Wake(at_ns, instrument, bits, 0))
 
     def step(self, event: Event) -> list[Action]:
         self.heard.append(repr(event))

@@ -122,6 +122,14 @@ DIFFERENCES: dict[str, tuple[Damage, str]] = {
         "summary.json: the hash of state is 0",
     ),
     "no summary": (lambda run: cut(run.folder / "summary.json", 9), "summary.json is none"),
+    "a disk that was full": (
+        lambda run: run.change(run.recording / "index.json", b'"problem": ""', b'"problem": "recording is off: x"'),
+        "its recording: recording is off: x",
+    ),
+    "a disk that was slow": (
+        lambda run: run.change(run.recording / "index.json", b'"dropped": 0', b'"dropped": 12'),
+        "its recording: 12 records were not written",
+    ),
     "the recording's head": (
         lambda run: run.flip(run.recording / "0000.zst", 60),
         "its recording: 0000.zst: sha256 is ",
