@@ -38,7 +38,7 @@ from interface.drivers import virtual
 from interface.drivers.embedded import embedded
 from interface.drivers.keep_warm import KeepWarm, Nowhere
 from interface.drivers.parts import RUN, Parts, Printer
-from interface.drivers.sockets import Line, unreachable
+from interface.drivers.sockets import Line
 from interface.summary import EMBEDDED
 from models.account import AccountShape
 from models.action import Note
@@ -149,7 +149,6 @@ def build(
     """Join the parts of one run around a simulated exchange; everything a mode decides is in the arguments."""
     wired = with_terms(instruments, settings)
     engine = Engine(wired, settings, client_prefix(epoch))
-    files = RunFiles(place.folder, place.run_id, threaded=threaded)
     shape = AccountShape(round(settings.risk.equity_usdt * E8), settings.risk.leverage)
     venue = SimulatedVenue(SimulatedExchange(wired, shape, paper_terms(settings)))
     meta = {
@@ -161,6 +160,7 @@ def build(
         written = _journal(place, settings, meta)
         keeper = JournalKeeper(written)
         closing.append(written.close)
+    files = RunFiles(place.folder, place.run_id, threaded=threaded)  # after what may be refused: it makes the folder
     session = Session(engine, venue, keeper, Printer(files, observer))
     session.agenda.extend(agenda)
     writer = _recorder(place, settings, meta, wait=not threaded) if record else None
@@ -389,11 +389,17 @@ async def choose_venue(
         if venue is not None:
             return venue
         if source == "binance":
-            raise unreachable(feed.stream_url, feed.deliver_timeout_s)
+            raise VenueUnreachableError(
+                f"{feed.stream_url} did not deliver market data within {feed.deliver_timeout_s:g} s; check the "
+                "network, or use --feed embedded"
+            )
     rest_url, stream_url = await stack.enter_async_context(embedded(emulator, lambda: warm(settings)))
     venue = await _connect(stack, settings, EMBEDDED, rest_url, stream_url, clock)
     if venue is None:
-        raise unreachable("the embedded exchange", EMBEDDED_TIMEOUT_S)
+        raise VenueUnreachableError(
+            f"the embedded exchange did not deliver market data within {EMBEDDED_TIMEOUT_S:g} s; is the machine out of "
+            "memory or time? free some and start again"
+        )
     return venue
 
 

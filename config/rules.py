@@ -80,6 +80,7 @@ def _unavailable(settings: Settings) -> Iterator[Broken]:
         ("telegram.enabled", settings.telegram.enabled, False),
         ("interface.process", settings.interface.process, "same"),
         ("strategy.model", settings.strategy.model, "none"),
+        ("paper.reports", settings.paper.reports, "horizon"),  # no driver reads ahead yet
     ):
         if value != only:
             shown, right = (str(part).lower() for part in (value, only))

@@ -136,11 +136,15 @@ class PositionEvent(enum.StrEnum):
     ENTRY_VOID = "ENTRY_VOID"  # the entry order is terminal and nothing filled
     EXIT_SENT = "EXIT_SENT"
     EXIT_VOID = "EXIT_VOID"  # the exit order is terminal and the position is not flat
-    CLOSED = "CLOSED"  # the position is flat and no own entry or exit is alive
+    ADOPTED = "ADOPTED"  # a fill opened a position that no entry on its way accounts for
+    CLOSED = "CLOSED"  # the position is flat
 
 
 POSITION: dict[PositionState, dict[PositionEvent, PositionState]] = {
-    PositionState.FLAT: {PositionEvent.ENTRY_SENT: PositionState.ENTERING},
+    PositionState.FLAT: {
+        PositionEvent.ENTRY_SENT: PositionState.ENTERING,
+        PositionEvent.ADOPTED: PositionState.OPEN,
+    },
     PositionState.ENTERING: {
         PositionEvent.ENTRY_DONE: PositionState.OPEN,
         PositionEvent.ENTRY_VOID: PositionState.FLAT,

@@ -20,9 +20,9 @@ from core.market.features import features
 from core.market.state import MarketView, Memory, depth_limit_lots
 from core.risk.exposure import Exposure
 from core.risk.gate import Gate
-from core.risk.ledger import RiskLedger
+from core.risk.ledger import DAY_NS, RiskLedger
 from core.risk.limits import Refusal
-from core.risk.mode import Cause, Mode
+from core.risk.mode import BY_HAND, OF_THE_DAY, Cause, Mode
 from core.strategies.scalper import Scalper
 from core.strategies.strategy import Decline, Strategy, View
 from core.trader import EXIT_RETRY_NS, Trader
@@ -41,10 +41,10 @@ from models.event import (
     Wake,
 )
 from models.instrument import E8, Instrument
-from models.order import Intent, Purpose, Side
+from models.order import Intent, OrderState, Purpose, Side, TimeInForce
 from models.rows import FAR_NS
 
-_TRUST, _QUESTIONS = Bits.TRUST, Bits.BAR | Bits.EXIT | Bits.ENTRY | Bits.ASK
+_TRUST, _TRIGGERS, _ASK, _BAR = Bits.TRUST, Bits.EXIT | Bits.ENTRY, Bits.ASK, Bits.BAR
 EQUITY_CHECK_NS = 1_000_000_000  # loss limits see open profit once a second while a position is open
 MINUTE_NS = 60 * 1_000_000_000
 
@@ -66,7 +66,9 @@ class Engine:
         self.strategy: Strategy = strategy if strategy is not None else Scalper(params)
         clear_after_ns = settings.hypothesis.clear_after_ms * 1_000_000
         self.traders = [Trader(instrument, self.memory, clear_after_ns) for instrument in self.instruments]
-        if settings.records.every_snapshot:
+        asks = self.strategy.asks
+        self._questions = (_TRIGGERS if asks.on_trigger else 0) | (_ASK if asks.every_frame else 0)
+        if settings.records.every_snapshot or asks.every_frame:
             for trader in self.traders:
                 self.memory.set(trader.index, ask_every_frame=1)
         self.trips = 0
@@ -79,6 +81,7 @@ class Engine:
         self._resting: Exposure | None = None
         self._equity_check_ns = FAR_NS
         self._pause_until_ns = FAR_NS
+        self._ask_ns = FAR_NS  # when the strategy is asked by the clock
         self._steps: dict[type, Callable[..., None]] = {
             Wake: self._wake,
             Timer: self._timer,
@@ -111,7 +114,9 @@ class Engine:
     @property
     def timer_ns(self) -> int:
         """The earliest deadline the engine asks to be woken at; ``FAR_NS`` when none."""
-        return min(self._equity_check_ns, self._pause_until_ns, *(trader.timer_ns for trader in self.traders))
+        return min(
+            self._equity_check_ns, self._pause_until_ns, self._ask_ns, *(trader.timer_ns for trader in self.traders)
+        )
 
     # -- market facts -----------------------------------------------------------------------------------------
 
@@ -127,11 +132,11 @@ class Engine:
             before = trader.machine.violated(view.get("violated"), self._now_ns)
             if before is not None:
                 self._decided(trader, before, view)
-        if bits & Bits.ASK and self.settings.records.every_snapshot:
+        if bits & _ASK and self.settings.records.every_snapshot:
             self._snapshot(trader, view)
         if bits & Bits.EDGE:
             self._actions.append(Resync(self._now_ns, trader.index, EDGE))
-        if bits & _QUESTIONS:
+        if bits & self._questions:
             self._ask(trader, view, bits)
 
     def _ask(self, trader: Trader, view: MarketView, bits: int) -> None:
@@ -154,6 +159,19 @@ class Engine:
         else:
             self._enter(trader, view, answer)
 
+    def _plan_asks(self) -> None:
+        """The next instant at which the strategy wants to be asked by the clock: bars close at multiples of theirs."""
+        asks = self.strategy.asks
+        steps = (*asks.bar_ns, asks.every_ns or FAR_NS)
+        self._ask_ns = min((self._now_ns // step + 1) * step for step in steps)
+
+    def _ask_by_clock(self) -> None:
+        bits = _ASK | (_BAR if any(self._ask_ns % bar_ns == 0 for bar_ns in self.strategy.asks.bar_ns) else 0)
+        for trader in self.traders:
+            if trader.depth_known:
+                self._ask(trader, self.memory.view(trader.index), bits)
+        self._plan_asks()
+
     def _enter(self, trader: Trader, view: MarketView, intent: Intent) -> None:
         """Every signal ends in an order or in a named refusal."""
         held = self.mode.first()
@@ -170,12 +188,14 @@ class Engine:
             trader.cooldown_until_ns = self._now_ns + self.settings.strategy.params.cooldown_s * 1_000_000_000
             if answer.halts:
                 self._block(Cause.CEILING, answer.detail)
-            elif answer.code == "REPEATED":
+            elif answer.control == "P14":
                 self._block(Cause.REPEATED, answer.detail)
             return
         order = self.orders.add(answer)
         trader.entry_id = answer.client_id
         trader.entry_baseline = (view.get("baseline_lots"), view.get("baseline_count"))
+        if answer.time_in_force is TimeInForce.GTX:
+            trader.entry_until_ns = self._now_ns + self.settings.strategy.params.bar_s * 1_000_000_000
         trader.move(PositionEvent.ENTRY_SENT)
         self._actions.append(Submit(self._now_ns, answer))
         self._signal(trader, view, None, "")
@@ -232,6 +252,7 @@ class Engine:
         mid2 = view.get("mid2")
         if mid2 > 0 and not view.get("violated") & Condition.BOOK:
             trader.depth_known = True
+            self._plan_asks()
             lots = depth_limit_lots(trader.instrument, mid2, self.settings.hypothesis.depth_min_usdt)
             self.memory.set(trader.index, depth_limit_lots=lots, depth_lots=lots)
 
@@ -275,6 +296,11 @@ class Engine:
                     self._decided(trader, before, self.memory.view(trader.index))
             if now >= trader.retry_ns and trader.position.lots:
                 self._exit(trader, "exit_retry")
+            if now >= trader.entry_until_ns:  # the signal it rests on is a bar old
+                trader.entry_until_ns = now + self.settings.strategy.params.bar_s * 1_000_000_000
+                self._cancel_entries(trader)
+        if now >= self._ask_ns:
+            self._ask_by_clock()
         if now >= self._pause_until_ns:
             self._pause_until_ns = FAR_NS
             self._lift(Cause.STREAK_PAUSE)
@@ -289,41 +315,54 @@ class Engine:
             return
         trader = self.traders[order.approved.instrument]
         self._note("orders", records.order(self._now_ns, trader.instrument, order, event.reason))
-        if not order.state.terminal:
-            return
-        purpose = trader.expected(event.client_id)
-        if purpose is Purpose.ENTRY:
-            self._entry_ended(trader, order, event.reason)
-        elif purpose is Purpose.EXIT:
-            self._exit_ended(trader, order)
-        elif purpose is Purpose.STOP:
-            trader.stop_id = ""
+        if not order.alive:
+            self._ended(trader, order)
 
-    def _entry_ended(self, trader: Trader, order: Order, reason: str) -> None:
+    def _ended(self, trader: Trader, order: Order) -> None:
+        """An own order is over and all its fills are heard, whichever of the two came last."""
+        purpose = trader.expected(order.approved.client_id)
+        if purpose is Purpose.ENTRY:
+            self._entry_ended(trader)
+        elif purpose is Purpose.EXIT:
+            self._exit_ended(trader)
+        elif purpose is Purpose.STOP:
+            self._stop_ended(trader, order)
+
+    def _entry_ended(self, trader: Trader) -> None:
         trader.entry_id = ""
-        if trader.state is PositionState.FLAT:
+        trader.entry_until_ns = FAR_NS
+        if trader.state not in (PositionState.ENTERING, PositionState.EXITING):
             return
         if trader.position.lots:
             trader.move(PositionEvent.ENTRY_DONE)
+            trader.rearm()  # what fired while the entry was on its way found nobody to act
         elif trader.state is PositionState.ENTERING:
             trader.move(PositionEvent.ENTRY_VOID)
             trader.cooldown_until_ns = self._now_ns + self.settings.strategy.params.cooldown_s * 1_000_000_000
         if self.mode.state in (Operating.REDUCING, Operating.HALTED):
             self._exit(trader, "force_exit")
 
-    def _exit_ended(self, trader: Trader, order: Order) -> None:
+    def _exit_ended(self, trader: Trader) -> None:
         trader.exit_id = ""
         if trader.position.lots and trader.state is PositionState.EXITING:
             trader.move(PositionEvent.EXIT_VOID)
             trader.retry_ns = self._now_ns + EXIT_RETRY_NS
 
+    def _stop_ended(self, trader: Trader, order: Order) -> None:
+        """A position whose stop is gone is not kept: refused, expired or part-filled, the rest leaves at once (P25)."""
+        trader.stop_id = ""
+        if trader.position.lots and trader.state is not PositionState.EXITING:
+            self._cancel_entries(trader)
+            self._exit(trader, "stoploss_on_exchange" if order.state is OrderState.FILLED else "emergency_exit")
+
     def _fill(self, event: Fill) -> None:
         order = self.orders.fill(event)
-        if order is None and not event.cause:
+        if order is None and not self.orders.strange(event):
             return
         self.fills += 1
+        self._roll(self.equity_e8())
         trader = self.traders[event.instrument]
-        was_flat = trader.position.lots == 0
+        fresh = trader.position.lots == 0
         realised, trip = trader.position.apply(event)
         self.ledger.fill(realised, event.fee_e8)
         self._note("fills", partial(records.fill, event, trader.instrument, realised))
@@ -332,19 +371,24 @@ class Engine:
         if trip is not None:
             self._closed(trader, trip)
         if trader.position.lots:
-            self._protect(trader, order, was_flat)
+            if trader.state is PositionState.FLAT:
+                trader.move(PositionEvent.ADOPTED)
+            self._protect(trader, order, fresh or trip is not None)
+        if order is not None and not order.alive:
+            self._ended(trader, order)
         self._check_losses()
 
     def _protect(self, trader: Trader, order: Order | None, fresh: bool) -> None:
         """Arm the exit conditions at each fill of a growing position, and rest the stop at the first."""
-        if order is not None and order.approved.purpose is not Purpose.ENTRY:
+        entry = order is not None and order.approved.purpose is Purpose.ENTRY
+        if not (fresh or entry or order is None):
             return
         tick = trader.stop_tick(self.settings.strategy.params.stop_pct)
         if not fresh:
             self.memory.set(trader.index, stop_tick=tick)
             return
         trader.arm(tick, self._now_ns)
-        lots = order.approved.quantity if order is not None else abs(trader.position.lots)
+        lots = order.approved.quantity if order is not None and entry else abs(trader.position.lots)
         approved = self.gate.stop(
             trader.index, records.side_of(trader.position.lots), lots, tick, self._now_ns, self.ledger
         )
@@ -365,13 +409,15 @@ class Engine:
         trader.retry_ns = FAR_NS
         trader.cooldown_until_ns = self._now_ns + self.settings.strategy.params.cooldown_s * 1_000_000_000
         if trader.stop_id:
-            self._actions.append(Cancel(self._now_ns, trader.stop_id))
+            self._cancel(trader.stop_id)
+        self._cancel_entries(trader)
         self.ledger.trip(trip.net_e8)
         self._judge_streak()
 
     def _funding(self, event: Funding) -> None:
         self.ledger.fund(event.amount_e8)
         self.traders[event.instrument].position.fund(event.amount_e8)
+        self._check_losses()
 
     # -- limits over time -------------------------------------------------------------------------------------
 
@@ -417,9 +463,7 @@ class Engine:
         """Daily loss (P21), drawdown (P22) and fee budget (P23), on equity with open positions."""
         risk = self.settings.risk
         equity = self.equity_e8()
-        if self.ledger.roll(self._now_ns, equity):
-            self._lift(Cause.DAILY_LOSS_SOFT)
-            self._lift(Cause.FEE_BUDGET)
+        self._roll(equity)
         self.ledger.mark(equity)
         loss_pct = (self.ledger.day_start_e8 - equity) * 100 / self.ledger.start_e8
         fall_pct = (self.ledger.peak_e8 - equity) * 100 / self.ledger.peak_e8
@@ -432,8 +476,18 @@ class Engine:
         fees_pct = self.ledger.day_fees_e8 * 100 / self.ledger.start_e8
         if fees_pct >= risk.fee_budget_pct:
             self._block(Cause.FEE_BUDGET, f"fees of the day {fees_pct:.2f} % of equity >= {risk.fee_budget_pct} %")
-        open_position = any(trader.position.lots for trader in self.traders)
-        self._equity_check_ns = self._now_ns + EQUITY_CHECK_NS if open_position else FAR_NS
+        if any(trader.position.lots for trader in self.traders):
+            self._equity_check_ns = self._now_ns + EQUITY_CHECK_NS
+        elif any(cause in self.mode.causes for cause in OF_THE_DAY):
+            self._equity_check_ns = (self._now_ns // DAY_NS + 1) * DAY_NS
+        else:
+            self._equity_check_ns = FAR_NS
+
+    def _roll(self, equity_e8: int) -> None:
+        """A new UTC day lifts what the old one had used up."""
+        if self.ledger.roll(self._now_ns, equity_e8):
+            for cause in OF_THE_DAY:
+                self._lift(cause)
 
     def _judge_streak(self) -> None:
         risk = self.settings.risk
@@ -448,7 +502,9 @@ class Engine:
 
     def _command(self, event: Command) -> None:
         if event.name == "allow_entries":
-            self._lift(Cause.OPERATOR)
+            self.ledger.entries_since_trip.clear()
+            for cause in BY_HAND:
+                self._lift(cause)
         elif event.name == "stop_entries":
             self._block(Cause.OPERATOR, f"{event.source}: entries stopped")
         elif event.name == "flatten":
@@ -460,24 +516,29 @@ class Engine:
             self._block(Cause.SHUTDOWN, f"{event.source}: {event.detail or 'shutdown'}")
         elif event.name == "handover":
             self._block(Cause.HANDOVER, f"{event.source}: {event.detail or 'handover'}")
-            self._cancel_entries()
+            for trader in self.traders:
+                self._cancel_entries(trader)
 
     def _leave(self, reason: str) -> None:
         """Cancel entries, then close what is open."""
-        self._cancel_entries()
         for trader in self.traders:
+            self._cancel_entries(trader)
             if trader.state in (PositionState.OPEN, PositionState.EXITING):
                 self._exit(trader, reason)
 
-    def _cancel_entries(self) -> None:
-        for trader in self.traders:
-            for order in self.orders.alive(trader.index, Purpose.ENTRY):
-                self._actions.append(Cancel(self._now_ns, order.approved.client_id))
+    def _cancel_entries(self, trader: Trader) -> None:
+        for order in self.orders.alive(trader.index, Purpose.ENTRY):
+            if not order.state.terminal:
+                self._cancel(order.approved.client_id)
+
+    def _cancel(self, client_id: str) -> None:
+        self.ledger.message(self._now_ns)
+        self._actions.append(Cancel(self._now_ns, client_id))
 
     def _block(self, cause: Cause, detail: str) -> None:
         before = self.mode.state
         if self.mode.block(cause, detail):
-            self._moded(before, f"{cause.value}: {detail}")
+            self._moded(before, f"{cause.value}: {detail}", cause is Cause.FAULT)
             if self.mode.state in (Operating.REDUCING, Operating.HALTED):
                 self._leave("force_exit" if cause is Cause.SHUTDOWN else "emergency_exit")
 
@@ -486,8 +547,8 @@ class Engine:
         if self.mode.lift(cause):
             self._moded(before, f"RECOVERED: {cause.value} lifted")
 
-    def _moded(self, before: Operating, trigger: str) -> None:
-        if self.mode.state is not before:
+    def _moded(self, before: Operating, trigger: str, always: bool = False) -> None:
+        if always or self.mode.state is not before:
             now = self.traders[0].machine.now
             self._note("state_transitions", records.transition(self._now_ns, now, self.mode.state, trigger))
 

@@ -28,6 +28,7 @@ class Trader:
         self.cooldown_until_ns = -1
         self.exit_reason = ""
         self.retry_ns = FAR_NS  # when a failed exit is tried again
+        self.entry_until_ns = FAR_NS  # when a resting entry is taken back
         self.entry_id = ""
         self.exit_id = ""
         self.stop_id = ""
@@ -39,7 +40,7 @@ class Trader:
 
     @property
     def timer_ns(self) -> int:
-        return min(self.machine.relief_ns, self.retry_ns)
+        return min(self.machine.relief_ns, self.retry_ns, self.entry_until_ns)
 
     @property
     def busy(self) -> bool:

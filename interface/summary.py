@@ -7,6 +7,7 @@ from typing import Any
 
 from config.version import VERSION
 from core.engine import Engine
+from core.risk.mode import Cause
 from interface.drivers.parts import Parts
 from models.instrument import e8_text
 
@@ -49,7 +50,9 @@ def results(engine: Engine) -> dict[str, Any]:
         },
         "operating": engine.mode.state.value,
         "blocked_by": {
-            cause.value: detail for cause, detail in engine.mode.causes.items() if cause.value != "SHUTDOWN"
+            cause.value: detail
+            for cause, detail in engine.mode.causes.items()
+            if cause not in (Cause.SHUTDOWN, Cause.HANDOVER)  # the end of the run itself
         },
         "state_hash": engine.memory.hash(),
     }

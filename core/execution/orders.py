@@ -41,7 +41,8 @@ class Order:
 
     @property
     def alive(self) -> bool:
-        return not self.state.terminal
+        """Whether something may still happen: the venue has not ended it, or a fill it reported is not yet here."""
+        return not self.state.terminal or self.filled < self.reported
 
     def may_become(self, state: OrderState) -> bool:
         """Whether ``state`` lies ahead of what is known."""
@@ -59,7 +60,8 @@ class Orders:
 
     def __init__(self) -> None:
         self._orders: dict[str, Order] = {}
-        self._alive: dict[str, Order] = {}  # of them, those that are not terminal: a handful, asked at each entry
+        self._alive: dict[str, Order] = {}  # of them, those that are not over: a handful, asked at each entry
+        self._foreign: dict[tuple[int, int], None] = {}  # trades of the venue's own doing already booked
         self.strange_fills = 0  # fills of orders nobody here knows
         self.old_news = 0
 
@@ -81,7 +83,7 @@ class Orders:
         return not self._alive
 
     def alive(self, instrument: int, purpose: Purpose | None = None) -> list[Order]:
-        """Own orders of an instrument that are not terminal, oldest first."""
+        """Own orders of an instrument that are not over, oldest first."""
         return [
             order
             for order in self._alive.values()
@@ -97,7 +99,7 @@ class Orders:
             self.old_news += 1
             return None
         order.state = report.state
-        if order.state.terminal:
+        if not order.alive:
             self._alive.pop(report.client_id, None)
         if order.state is not OrderState.UNKNOWN:
             order.proven = order.state
@@ -119,4 +121,16 @@ class Orders:
         order.filled += fill.quantity
         order.cost += fill.price * fill.quantity
         order.fee_e8 += fill.fee_e8
+        if not order.alive:
+            self._alive.pop(fill.client_id, None)
         return order
+
+    def strange(self, fill: Fill) -> bool:
+        """Whether a fill of no own order is the venue's own doing (it states a cause) and heard for the first time."""
+        key = (fill.instrument, fill.trade_id)
+        if not fill.cause or fill.client_id in self._orders or key in self._foreign:
+            return False
+        self._foreign[key] = None
+        while len(self._foreign) > KEPT:
+            del self._foreign[next(iter(self._foreign))]
+        return True

@@ -63,6 +63,12 @@ STICKY = frozenset(
         Cause.KILL,
     }
 )
+OF_THE_DAY = (Cause.DAILY_LOSS_SOFT, Cause.FEE_BUDGET)
+"""Causes that midnight (UTC) lifts."""
+
+BY_HAND = (Cause.OPERATOR, Cause.REPEATED, Cause.STREAK_HALT, Cause.FAULT)
+"""Causes that a person lifts by allowing entries; what halts needs more."""
+
 _ORDER = (Operating.NORMAL, Operating.ENTRY_BLOCKED, Operating.REDUCING, Operating.HALTED)
 
 

@@ -18,8 +18,9 @@ from models.order import Intent
 class Asks(msgspec.Struct, frozen=True):
     """When a strategy wants to be asked; each wake costs 2–4 µs, an order 12–17 µs.
 
-    ``on_trigger``: at the compiled entry and exit conditions. ``bar_ns``: at the close of bars of these intervals.
-    ``every_ns``: by timer (every 100 ms costs more than the whole market pass). ``every_frame``: after each frame.
+    ``on_trigger``: at the compiled entry and exit conditions. ``bar_ns``: when bars of these intervals
+    close, at their multiples of UTC. ``every_ns``: by timer, at its multiples (every 100 ms costs more than the whole
+    market pass). ``every_frame``: after each frame. The wake bits tell which: BAR for a bar, ASK for timer and frame.
     """
 
     on_trigger: bool = True

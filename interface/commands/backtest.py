@@ -39,6 +39,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     with streams.stoppable() as stop:
         parts, recordings = wiring.history(settings, paths, mode="backtest", started_ns=wall_ns())
         with outcome.guarded(parts):
+            wiring.warm(settings)  # so that the rate below is that of history, not of loading kernels
             began_s = time.perf_counter()
             chunks = itertools.chain.from_iterable(recording.chunks() for recording in recordings)
             ended_ns = history.drive(parts, chunks, shown.bytes, from_ns=from_ns, until_ns=until_ns, stop=stop)

@@ -75,7 +75,11 @@ def on_sockets(arguments: argparse.Namespace, settings: Settings, wish: Wish) ->
             gc.unfreeze()
             gc.enable()
     if document is None:
-        sys.stderr.write("scalper: stopped before the market was heard; nothing was traded\n")
+        said = "stopped before the market was heard; nothing was traded"
+        if arguments.json:
+            sys.stdout.write(json.dumps({"run_id": None, "stopped": said}) + "\n")
+        else:
+            sys.stderr.write(f"scalper: {said}\n")
         return 0
     return outcome.tell(document, arguments, stopped=True)
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import msgspec
 
 from interface.drivers.parts import RUN, Parts
-from models.error import ScalperError, VenueUnreachableError
+from models.error import ScalperError
 from models.event import ClockOffset, Command, StreamState
 from models.instrument import Instrument
 from models.recording import RecordKind
@@ -231,10 +231,3 @@ async def _keep_clock(parts: Parts, market: Market, now_ns: Callable[[], int]) -
         with contextlib.suppress(ScalperError):
             offset = await market.clock_offset()
             parts.ear.fact(ClockOffset(now_ns(), offset.offset_ns, offset.uncertainty_ns))
-
-
-def unreachable(where: str, seconds: float) -> VenueUnreachableError:
-    """The sentence for a venue that did not deliver in time."""
-    return VenueUnreachableError(
-        f"{where} did not deliver market data within {seconds:g} s; check the network, or use --feed embedded"
-    )

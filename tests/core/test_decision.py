@@ -178,6 +178,7 @@ def test_words_of_a_change(before: Decision, after: Decision) -> None:
 FLAT, ENTERING, OPEN, EXITING = PositionState
 PATHS = {
     (FLAT, PositionEvent.ENTRY_SENT): ENTERING,
+    (FLAT, PositionEvent.ADOPTED): OPEN,
     (ENTERING, PositionEvent.ENTRY_DONE): OPEN,
     (ENTERING, PositionEvent.ENTRY_VOID): FLAT,
     (ENTERING, PositionEvent.EXIT_SENT): EXITING,

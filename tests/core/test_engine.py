@@ -31,6 +31,7 @@ ACCEPTED, EXPIRED, FILLED, REJECTED = (
     OrderState.REJECTED,
 )
 TWO = (INSTRUMENT, msgspec.structs.replace(INSTRUMENT, symbol="ETHUSDT", index=1, base="ETH"))
+MIDNIGHT = (START_NS // DAY_NS + 1) * DAY_NS
 SIDES = pytest.mark.parametrize("side", list(Side))
 
 
@@ -207,8 +208,45 @@ def test_a_strategy_may_have_nothing_to_say(answer: Decline | None) -> None:
     """No answer is no signal; a decline is one, with its own words."""
     desk = ready()
     desk.engine.strategy = Asking(answer)
-    desk.wake(Bits.ASK)
+    desk.wake(Bits.ENTRY)
     assert desk.reasons() == ([] if answer is None else ["TOO_EARLY: wait"])
+
+
+class Listening(Asking):
+    """A strategy that notes when and for what it was asked."""
+
+    def __init__(self, asks: Asks) -> None:
+        super().__init__(None)
+        self.asks = asks
+        self.asked: list[tuple[int, int]] = []
+
+    def decide(self, view: View) -> Intent | Decline | None:
+        self.asked.append((view.at_ns, view.bits))
+        return None
+
+
+def test_a_strategy_is_asked_by_the_clock_as_it_wants() -> None:
+    """Every 400 ms and at the close of 1 s bars, at the multiples of both, from the first known price on."""
+    start_ns = START_NS // SECOND * SECOND
+    listening = Listening(Asks(on_trigger=False, every_ns=400 * MS, bar_ns=(SECOND,)))
+    desk = Desk(settings(), strategy=listening, at_ns=start_ns)
+    assert desk.engine.timer_ns == FAR_NS
+    desk.book()
+    desk.timers(2)
+    step, bar = Bits.ASK, Bits.ASK | Bits.BAR
+    steps = [(400, step), (800, step), (1_000, bar), (1_200, step), (1_600, step), (2_000, bar)]
+    assert [(at // MS * MS, bits) for at, bits in listening.asked] == [(start_ns + at * MS, bits) for at, bits in steps]
+    desk.signal()
+    assert len(listening.asked) == len(steps)  # not on trigger
+
+
+def test_a_strategy_may_be_asked_after_each_frame() -> None:
+    """``every_frame`` asks at every frame of its contract, whatever it brought."""
+    listening = Listening(Asks(on_trigger=False, every_frame=True))
+    desk = Desk(settings(), strategy=listening)
+    for _ in range(3):
+        desk.wait(100).book()
+    assert len(listening.asked) == 3 and all(bits & Bits.ASK for _, bits in listening.asked)
 
 
 def test_an_exit_without_a_position_is_nothing() -> None:
@@ -252,7 +290,7 @@ def test_an_exit_is_tried_again_until_flat(word: OrderState) -> None:
         if attempt == 9:
             desk.fill(order, lots=3)
             left = 5
-        desk.report(order, word, 8 - left)
+        desk.report(order, word, 3 if attempt == 9 else 0)
         assert desk.engine.timer_ns <= desk.now_ns + 1_000 * MS
         order = desk.next_order()
         assert (order.quantity, order.reduce_only) == (left, True)
@@ -883,3 +921,142 @@ def test_the_same_facts_give_the_same_wishes() -> None:
         logs.append(msgspec.json.encode(walk.desk.log))
     assert logs[0] == logs[1]
     assert len(orders_of(walk.desk.log)) > 5
+
+
+# -- what a long look found ----------------------------------------------------------------------------------
+
+
+def test_a_daily_block_ends_at_midnight_although_nothing_is_open() -> None:
+    """P21 soft and P23 last until midnight, and the engine asks to be woken then."""
+    desk = ready("strategy.params.cooldown_s=0", "risk.daily_loss_soft_pct=20")
+    desk.trip(MID - 140_000)
+    assert blocked(desk) == "ENTRY_BLOCKED P21_SOFT"
+    assert desk.engine.timer_ns <= MIDNIGHT
+    desk.now_ns = MIDNIGHT
+    desk.step(Timer(MIDNIGHT))
+    assert blocked(desk) == "NORMAL"
+
+
+def test_the_first_fill_of_a_day_belongs_to_it() -> None:
+    """Its loss and its fee count towards the new day."""
+    desk = ready("strategy.params.cooldown_s=0")
+    desk.trip(MID)
+    desk.now_ns = MIDNIGHT
+    desk.trip(MID, fee_e8=1)
+    desk.now_ns = MIDNIGHT + DAY_NS
+    desk.book()
+    entry = desk.sent(desk.signal())
+    desk.fill(entry, fee_e8=8 * E8)
+    assert blocked(desk) == "ENTRY_BLOCKED P23"
+
+
+def test_a_refused_stop_is_replaced_or_the_position_closed() -> None:
+    """P25: a position the venue will not protect is left at once."""
+    desk = ready()
+    desk.open()
+    stop = orders_of(desk.log, Purpose.STOP)[0]
+    actions = desk.report(stop, OrderState.REJECTED, reason="-2021")
+    if desk.engine.timer_ns < FAR_NS:
+        desk.timers(3)
+    assert orders_of(desk.log[desk.log.index(actions[0]) :])
+
+
+def test_an_entry_reported_filled_before_its_fill_is_still_open() -> None:
+    """The word FILLED may come before the fill it speaks of."""
+    desk = ready()
+    entry = desk.sent(desk.signal())
+    desk.report(entry, OrderState.FILLED, 8)
+    desk.fill(entry)
+    assert desk.engine.traders[0].state is PositionState.OPEN
+    assert orders_of(desk.exit_fires(Exit.FADE))
+
+
+def test_the_rest_of_an_entry_after_a_stop_is_not_lost() -> None:
+    """A fill that comes after the position closed opens one that is protected and can be left."""
+    desk = ready("execution.entry_type=maker")
+    entry = desk.sent(desk.signal())
+    desk.report(entry, OrderState.ACCEPTED)
+    stop = orders_of(desk.fill(entry, MID - 1, 4))[0]
+    actions = desk.fill(stop, 731_000, 4)
+    assert entry.client_id in cancels(actions)  # no entry may outlive its position
+    desk.fill(entry, 731_000, 4)  # it filled before the cancel came
+    desk.report(entry, OrderState.FILLED, 8)
+    assert desk.engine.traders[0].state is PositionState.OPEN or orders_of(desk.log)[-1].purpose is Purpose.EXIT
+
+
+def test_a_resting_maker_entry_ends_with_its_signal() -> None:
+    """It is taken back after one bar."""
+    desk = ready("execution.entry_type=maker")
+    entry = desk.sent(desk.signal())
+    desk.report(entry, OrderState.ACCEPTED)
+    if desk.engine.timer_ns < FAR_NS:
+        desk.timers(60)
+    assert entry.client_id in cancels(desk.log)
+
+
+def test_an_exit_that_fires_while_entering_is_not_lost() -> None:
+    """A condition that fired before the entry had ended may fire again."""
+    desk = ready("execution.entry_type=maker")
+    entry = desk.sent(desk.signal())
+    desk.fill(entry, MID - 1, 4)
+    desk.exit_fires(Exit.REVERSAL)
+    actions = desk.report(entry, OrderState.EXPIRED, 4)
+    assert orders_of(actions, Purpose.EXIT) or desk.engine.memory.view(0).get("exit_bits") == 0
+
+
+def test_a_liquidation_heard_twice_counts_once() -> None:
+    """By trade id, like every fill of an own order."""
+    desk = ready()
+    desk.open()
+    fill = Fill(desk.now_ns, "autoclose-1", 99, 0, Side.SELL, 700_000, 4, 0, False, desk.now_ns, "adl")
+    desk.step(fill)
+    desk.step(fill)
+    assert desk.engine.traders[0].position.lots == 4
+
+
+def test_a_person_can_re_arm() -> None:
+    """allow_entries lifts what disarms until a person decides."""
+    desk = ready("strategy.params.cooldown_s=0")
+    for _ in range(4):
+        for order in orders_of(desk.signal()):
+            desk.report(order, OrderState.REJECTED)
+        desk.wait(2_000).book()
+    assert blocked(desk) == "ENTRY_BLOCKED P14"
+    desk.command("allow_entries")
+    assert blocked(desk) == "NORMAL"
+
+
+def test_funding_is_judged_at_once() -> None:
+    """A limit that funding breaks acts without waiting for a fill."""
+    desk = ready()
+    desk.step(Funding(desk.now_ns, 0, -39 * E8, 0, 0))
+    assert blocked(desk).startswith("HALTED")
+
+
+def test_a_second_cause_is_told_too() -> None:
+    """A fault is recorded although entries were blocked already."""
+    desk = ready()
+    desk.step(StreamState(desk.now_ns, 0, "depth", False, "silent"))
+    desk.engine.strategy = Asking(ZeroDivisionError("x"))
+    actions = desk.signal()
+    assert any("ZeroDivisionError" in str(note) for note in notes(actions, "state_transitions"))
+
+
+def test_cancels_are_order_messages() -> None:
+    """P12 counts them."""
+    desk = ready()
+    desk.open()
+    before = len(desk.engine.ledger.messages)
+    order = desk.sent(desk.exit_fires(Exit.FADE))
+    assert cancels(desk.fill(order))
+    assert len(desk.engine.ledger.messages) == before + 2
+
+
+def test_hourly_and_daily_counts_disarm_too() -> None:
+    """P14: too many entries an hour block like too many one way."""
+    desk = ready("strategy.params.cooldown_s=0", "risk.entries_per_hour=2", "risk.repeat_entries_max=99")
+    for _ in range(3):
+        for order in orders_of(desk.signal()):
+            desk.report(order, OrderState.REJECTED)
+        desk.wait(2_000).book()
+    assert blocked(desk) != "NORMAL"

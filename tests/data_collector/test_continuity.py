@@ -31,6 +31,7 @@ from data_collector.continuity import (
     admit,
     hear_frame,
     hear_records,
+    hear_through,
     run_records,
 )
 from data_collector.layout import AGGREGATE, DEPTH, MARK, QUOTE_EVENT, TRADE
@@ -294,6 +295,24 @@ class Passage:
         for place, (kind, flags, side, *words) in enumerate(rows):
             array[place] = (kind, flags, side, 0, *words)
         return self.twin.advance(array)[1]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_hear_through_is_its_twin_on_random_streams(seed: int) -> None:
+    """From bytes to wake bits in one call: the number, the bits, and both states are the twin's."""
+    dice, both, at = random.Random(seed), Compiled(), {}
+    passage = Passage(both)
+    both.chain(0, 4)
+    both.chain(1, 4)
+    results = set()
+    for number in range(400):
+        payload = random_payload(dice, at)
+        received_ns = 100 + number
+        found = hear_through(id(payload), received_ns, number, address_of(both.context))
+        assert found == naive.hear_through(payload, received_ns, number, INSTRUMENTS, both.twin, passage.through)
+        assert both.same_state() and passage.compiled.state_bytes() == passage.twin.state_bytes()
+        results.add(found if found < 0 else 1 + bool(found & 0xFF))
+    assert results == {HAND_OVER, IRREGULAR, 1, 2}
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -106,7 +106,7 @@ def _kernels():
     for path in product_files():
         for node in functions(path):
             marks = {getattr(mark, "id", getattr(mark, "attr", "")) for mark in node.decorator_list}
-            if "kernel" in marks and not node.name.startswith("_"):
+            if marks & {"kernel", "door"} and not node.name.startswith("_"):
                 yield path, node.name
 
 

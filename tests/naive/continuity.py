@@ -48,6 +48,21 @@ def hear_frame(
     return admit(decoded[1], state), decoded[0]
 
 
+def hear_through(
+    payload: bytes,
+    received_ns: int,
+    number: int,
+    instruments: Sequence[Instrument],
+    state: State,
+    through: Callable[[list[wire.Row]], int],
+) -> int:
+    """``rows << 8 | wake bits`` of one frame heard and given to ``through`` at once, HAND_OVER or IRREGULAR."""
+    count, rows = hear_frame(payload, received_ns, number, instruments, state)
+    if count <= 0:
+        return count
+    return count << 8 | through(rows)
+
+
 def hear_records(chunk: bytes, instruments: Sequence[Instrument], state: State) -> tuple[list[wire.Row], int]:
     """Rows of the records up to the first that needs Python, and its offset (the chunk's length when there is none)."""
     rows: list[Any] = []

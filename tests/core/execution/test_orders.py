@@ -207,7 +207,7 @@ def test_a_random_conversation(seed: int) -> None:
                 proven = order.state
         assert order.filled <= order.approved.quantity
         assert order.filled == sum(executed[trade_id] for trade_id in order.trades)
-        assert order.alive is not order.state.terminal
+        assert order.alive is (not order.state.terminal or order.filled < order.reported)
     for trade_id, lots in executed.items():
         orders.fill(fill(trade_id, lots))
     assert order.filled == sum(executed.values())
