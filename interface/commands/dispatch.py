@@ -21,7 +21,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from interface.commands import environment, preflight, streams
+from interface.commands import environment, first_compile, preflight, streams
 from interface.commands.parser import parse
 from models.error import DataError, PreflightError, ScalperError
 
@@ -150,10 +150,13 @@ def _told_of_compiling(arguments: argparse.Namespace) -> Iterator[None]:
     """Half a silent minute looks like a program that hangs; a mark in the cache says that this command has had it."""
     mark = Path(os.environ["NUMBA_CACHE_DIR"], f".compiled-{arguments.command}")
     first = arguments.command in COMPILE and not mark.exists()
+    helper = first_compile.begin(ROOT, mark.parent) if first else None
     quiet = arguments.quiet or getattr(arguments, "json", False)
     if first and not quiet and sys.stderr.isatty():
         sys.stderr.write("scalper: first start with these sources: compiling, once, about half a minute …\n")
     yield
+    if helper is not None:
+        helper.poll()
     if first:
         with contextlib.suppress(OSError):
             mark.touch()
