@@ -29,6 +29,7 @@ from data_collector.limits import FeedLimits
 from data_collector.routes import streams_for
 from exchange.binance.instruments import instruments_of
 from exchange.binance.rest import MarketRest, VenueAnswerError
+from exchange.emulator.flow import KINDS
 from exchange.emulator.generator import Generator
 from exchange.emulator.source import GeneratedSource, depth_body
 from exchange.simulated.exchange import SimulatedExchange
@@ -42,7 +43,7 @@ from interface.drivers.sockets import Line
 from interface.summary import EMBEDDED
 from models.account import AccountShape
 from models.action import Note
-from models.error import DataError, VenueUnreachableError
+from models.error import DataError, UsageError, VenueUnreachableError
 from models.event import Command, Event
 from models.instrument import E8, Fees, Instrument
 from models.recording import RecordKind
@@ -238,7 +239,14 @@ def recorded_instruments(meta: dict[str, Any], where: Path) -> tuple[Instrument,
 def paper_virtual(
     settings: Settings, *, seed: int, started_ns: int, observer: Callable[[Note], None] | None = None
 ) -> tuple[Parts, GeneratedSource]:
-    """Paper on the seeded market in virtual time: no sockets, no clock, the same bytes for the same seed."""
+    """Paper on the seeded market in virtual time: no sockets, no clock, the same bytes for the same seed.
+
+    Raises UsageError for a depth speed that the market itself does not have; over sockets the emulator serves them all.
+    """
+    if stream_names(settings)[0] not in KINDS:
+        raise UsageError(
+            f"feed.depth_speed_ms is {settings.feed.depth_speed_ms}; in virtual time the generated market has 100 only"
+        )
     market = Generator(seed, VIRTUAL_START_NS, settings.feed.symbols)
     place = Place(settings, "paper", started_ns)
     parts = build(

@@ -41,7 +41,7 @@ from models.event import (
     Wake,
 )
 from models.instrument import E8, Instrument
-from models.order import Intent, OrderState, Purpose, Side, TimeInForce
+from models.order import Intent, OrderState, Purpose, TimeInForce
 from models.rows import FAR_NS
 
 _TRUST, _TRIGGERS, _ASK, _BAR = Bits.TRUST, Bits.EXIT | Bits.ENTRY, Bits.ASK, Bits.BAR
@@ -569,20 +569,11 @@ class Engine:
     def _note(self, file: str, content: dict[str, object] | Callable[[], dict[str, object]]) -> None:
         self._actions.append(Note(self._now_ns, file, content))
 
-    def side_open(self, instrument: int) -> Side | None:
-        """The side of the open position, for faces."""
-        lots = self.traders[instrument].position.lots
-        return None if lots == 0 else (Side.BUY if lots > 0 else Side.SELL)
-
-    def alive_orders(self) -> int:
-        """Own orders that are not terminal, over all instruments."""
-        return sum(len(self.orders.alive(trader.index)) for trader in self.traders)
-
     def on_the_way(self) -> bool:
         """Whether an entry or exit order is alive: what it will make of the position is not yet known."""
         moving = (Purpose.ENTRY, Purpose.EXIT)
         return any(self.orders.alive(trader.index, purpose) for trader in self.traders for purpose in moving)
 
     def unfinished(self) -> bool:
-        """Whether a position or an order that could make one is still there."""
-        return any(trader.position.lots or self.orders.alive(trader.index, Purpose.ENTRY) for trader in self.traders)
+        """Whether a position or an order is still there, a stop without a position too."""
+        return not self.orders.none_alive or any(trader.position.lots for trader in self.traders)

@@ -69,6 +69,7 @@ def market(parts: Parts) -> dict[str, Any]:
             "crossed": int(book["crossed"]),
             "quotes_compared": view.get("quotes_compared"),
             "quotes_equal": view.get("quotes_equal"),
+            "known": parts.engine.traders[instrument.index].depth_known,
         }
     return {
         "frames": counts.frames,
@@ -125,6 +126,9 @@ def text(document: Mapping[str, Any]) -> str:
         f"  Funding       {money['funding']} USDT",
         f"  Net           {money['net']} USDT  (equity {money['start_equity']} → {money['end_equity']} USDT)",
     ]
+    unknown = [symbol for symbol, book in document["market"]["books"].items() if not book["known"]]
+    if unknown:
+        lines.append(f"  No book       {' '.join(unknown)}: without a snapshot and depth nothing can be decided")
     if document["blocked_by"]:
         lines.append(f"  Blocked by    {'; '.join(document['blocked_by'].values())}")
     lines += [f"  Unfinished    {torn}" for torn in document.get("unfinished", ())]

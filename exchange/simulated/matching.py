@@ -71,7 +71,7 @@ REASON_MARK = 32  # after the row; the lane still holds the mark before it
 
 _FIRST, _LAST = 1 << 8, 2 << 8
 _OUTSIDE = (8 | 16) << 8  # FILLED, OFF_MARKET: no market event of now
-_DEPTH, _SNAPSHOT, _QUOTE, _TRADE, _MARK, _TICK = 1, 2, 3, 4, 5, 8
+_DEPTH, _SNAPSHOT, _TRADE, _MARK, _TICK = 1, 2, 4, 5, 8
 _OCCURRED, _RECEIVED, _PRICE, _QUANTITY, _SEQUENCE, _EXTRA = 1, 2, 3, 4, 5, 6
 
 _books_at = pointer_to(BOOK)
@@ -185,7 +185,7 @@ def follow(state_address: int, rows_address: int, start: int, stop: int) -> int:
             i += 1
             continue
         lane = HEADER_WORDS + instrument * LANE_WORDS
-        if kind <= _QUOTE and head & _FIRST and rows[i, _OCCURRED] > state[lane + LANE_PROOF_NS]:
+        if kind <= _SNAPSHOT and head & _FIRST and rows[i, _OCCURRED] > state[lane + LANE_PROOF_NS]:
             state[REASON] = REASON_PROOF
             return i
         if kind <= _SNAPSHOT:

@@ -191,7 +191,7 @@ def _create(home: Path) -> None:
 
 
 def _install(home: Path, lock: Path) -> None:
-    # --no-compile: of the packages' 4,000 files we import 1,000; compiling those as they come saves 5 s of the first start
+    # --no-compile: of the packages' 4,000 files we import 1,000; compiling those as they come saves 5 s
     arguments = ["install", "--quiet", "--no-input", "--no-compile", "--disable-pip-version-check"]
     arguments += ["--require-hashes", "-r", str(lock)]
     failed = _failure([str(python_of(home)), "-m", "pip", *arguments])

@@ -75,6 +75,12 @@ def once_more(first: Any, cache: Path, shown: Progress, *, verify: bool) -> dict
         state = first.drive(parts, shown.bytes)
         shown.done()
         parts.files.flush()
+        if verify and first.finish is None and not parts.ear.number:
+            raise DataError(
+                f"run {first.run_id} was killed before the first part of its recording was written; there is nothing "
+                "to verify it by",
+                code="NOTHING_KEPT",
+            )
         difference = f"its recording: {damage}" if damage else compare(first, parts.folder, state)
         return {
             "v": 1,

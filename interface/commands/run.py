@@ -98,6 +98,8 @@ async def _paper(
         venue = await _unless(stop, wiring.choose_venue(stack, settings, wish.source, clock, command))
         if venue is None:
             return None
+        if wish.tape is not None:
+            venue.name = f"{venue.name} file:{wish.tape.name}"
         parts = wiring.paper_sockets(
             settings, venue, seed=wish.seed, started_ns=clock.anchor_ns, speed=wish.speed, observer=story.note
         )
@@ -108,6 +110,8 @@ async def _paper(
             started_ns = clock.now_ns()
             ended_ns = await _trade(arguments, settings, wish, venue, parts, clock, stop, warm)
             await venue.feed.stop()
+            if wish.for_ns is not None:
+                parts.facts["interrupted"] = stop.is_set()
     return outcome.finish(parts, started_ns=started_ns, ended_ns=ended_ns, config=config)
 
 

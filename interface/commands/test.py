@@ -6,12 +6,14 @@ import argparse
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 
 from config.settings import Settings
 from interface.commands.dispatch import ROOT
 from models.error import ScalperError
 
 FLAGS = ("-q", "-p", "no:cacheprovider")
+WORKERS_MAX = 4  # each has its own copy of the compiled kernels in memory, 250 MB
 EXIT_NO_TESTS = 5  # pytest's code when nothing was selected
 
 
@@ -21,10 +23,21 @@ def run(arguments: argparse.Namespace, settings: Settings | None) -> int:
     environment["SCALPER_NO_BOOTSTRAP"] = os.environ.get("SCALPER_NO_BOOTSTRAP", "1")
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", *FLAGS, *arguments.pytest], cwd=ROOT, env=environment, check=False
+            [sys.executable, "-m", "pytest", *FLAGS, *_side_by_side(arguments.pytest), *arguments.pytest],
+            cwd=ROOT,
+            env=environment,
+            check=False,
         )
     except OSError as error:
         raise ScalperError(f"pytest could not be started: {error}", code="TEST") from None
     if done.returncode == EXIT_NO_TESTS:
         raise ScalperError("no test matches these words; try `main.py test --help`", code="NO_TESTS")
     return 1 if done.returncode < 0 else done.returncode
+
+
+def _side_by_side(words: Sequence[str]) -> list[str]:
+    """pytest-xdist's words for the whole suite on all cores, a file in one process; a choice runs in one process."""
+    workers = min(
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, WORKERS_MAX
+    )
+    return ["-n", str(workers), "--dist", "loadfile"] if workers > 1 and not words else []

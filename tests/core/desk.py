@@ -197,9 +197,13 @@ class Desk:
         self.report(order, OrderState.ACCEPTED)
         wishes = self.fill(order, price, fee_e8=fee_e8)
         self.report(order, OrderState.FILLED, order.quantity)
+        self.confirm(wishes)
+        return order
+
+    def confirm(self, wishes: Sequence[Action]) -> None:
+        """The venue cancels what ``wishes`` ask it to cancel."""
         for client_id in cancels(wishes):
             self.step(OrderReport(self.now_ns, client_id, 8, OrderState.CANCELED, 0, self.now_ns))
-        return order
 
     def trip(self, price: int, fee_e8: int = 0, lots: int = 1) -> None:
         """A long round trip from the mid to ``price``, and the cooldown after it."""

@@ -299,6 +299,7 @@ def test_an_exit_is_tried_again_until_flat(word: OrderState) -> None:
     assert len(set(ids)) == 21
     actions = desk.fill(order)
     desk.report(order, FILLED, left)
+    desk.confirm(actions)
     assert notes(actions, "trades")[0]["exit_reason"] == "book_reversal"
     assert (desk.engine.timer_ns, desk.engine.unfinished()) == (FAR_NS, False)
 
@@ -619,7 +620,10 @@ def test_shutdown_closes_what_a_cancelled_entry_had_filled() -> None:
     desk.fill(entry, lots=3)
     exit_order = desk.sent(desk.report(entry, OrderState.CANCELED, 3))
     assert (exit_order.purpose, exit_order.quantity) == (Purpose.EXIT, 3)
-    desk.fill(exit_order)
+    actions = desk.fill(exit_order)
+    desk.report(exit_order, FILLED, 3)
+    assert desk.engine.unfinished()  # its stop still rests at the venue
+    desk.confirm(actions)
     assert not desk.engine.unfinished()
 
 
@@ -630,7 +634,10 @@ def test_shutdown_finishes_when_exits_fail() -> None:
     order = desk.sent(desk.command("shutdown"))
     desk.report(order, REJECTED)
     assert desk.engine.unfinished()
-    desk.fill(desk.next_order())
+    last = desk.next_order()
+    actions = desk.fill(last)
+    desk.report(last, FILLED, last.quantity)
+    desk.confirm(actions)
     assert not desk.engine.unfinished()
     assert notes(desk.log, "trades")[0]["exit_reason"] == "force_exit"
 

@@ -58,8 +58,7 @@ def follow(exchange: Exchange, rows: Any, start: int, stop: int) -> int:
             continue
         lane = exchange.lanes[instrument]
         first = bool(int(row["flags"]) & Flag.FIRST)
-        from_engine = kind in (Kind.DEPTH, Kind.SNAPSHOT, Kind.QUOTE)
-        if from_engine and first and int(row["occurred_ns"]) > lane[m.LANE_PROOF_NS]:
+        if kind in (Kind.DEPTH, Kind.SNAPSHOT) and first and int(row["occurred_ns"]) > lane[m.LANE_PROOF_NS]:
             exchange.reason = m.REASON_PROOF
             return index
         if kind in (Kind.DEPTH, Kind.SNAPSHOT):

@@ -402,6 +402,7 @@ def test_huge_messages_end_their_connection_only(kind: str) -> None:
         b"\x00" * 5_000,
         bytes(range(256)) * 50,
     ],
+    ids=("bare", "opcode", "long ping", "half a code", "no text", "pieces", "zeros", "every byte"),  # masks are random
 )
 def test_breaches_of_the_protocol_harm_nobody_else(data: bytes) -> None:
     """Whatever bytes a client sends after its handshake, the server goes on and others hear their streams."""

@@ -49,7 +49,7 @@ def test_a_market_order_walks_the_book_level_by_level() -> None:
 
 def test_nothing_is_known_before_the_proof() -> None:
     """A frame at or before the arrival proves nothing: the order waits and no report is due."""
-    scene = bought().hear(depth(110, (1, MID + 1, 5)), quote_frame(110), tick_frame(359))
+    scene = bought().hear(depth(110, (1, MID + 1, 5)), quote_frame(111, 130), tick_frame(359))
     assert (scene.exchange.proof_ns, scene.exchange.due_ns, scene.take()) == (110 * MS, FAR_NS, [])
 
 
@@ -61,7 +61,7 @@ def test_the_proving_frame_is_not_part_of_the_book() -> None:
 
 @pytest.mark.parametrize(
     ("proof", "visible_ms"),
-    [(depth(111), 120), (depth(111, received_ms=150), 150), (quote_frame(111, 130), 130), (tick_frame(360), 360)],
+    [(depth(111), 120), (depth(111, received_ms=150), 150), (tick_frame(360), 360)],
 )
 def test_reports_become_visible_at_latency_or_proof(proof: np.ndarray, visible_ms: int) -> None:
     """A report is visible at arrival plus latency back, or when the proof was heard, whichever is later."""

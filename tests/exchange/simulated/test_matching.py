@@ -107,13 +107,15 @@ def test_follow_equals_its_twin(seed: int) -> None:
 
 
 def test_follow_stops_before_the_row_that_proves_an_arrival() -> None:
-    """A depth or quote frame later than the arrival stops the pass; one at the arrival's own time does not."""
-    for proof in (scene.depth(20, (0, scene.MID, 1)), scene.quote(20)):
-        state = State(1)
-        state.lane(0)[:], state.lane(0)[m.LANE_PROOF_NS] = 0, 15 * MS
-        rows = np.concatenate([scene.snapshot(0), scene.depth(15, (0, scene.MID, 2)), proof])
-        assert follow(address_of(state.words), address_of(rows), 0, len(rows)) == len(rows) - len(proof)
-        assert state.words[m.REASON] == m.REASON_PROOF
+    """A depth frame later than the arrival stops the pass; one at the arrival's own time does not, nor does a quote:
+    depth of before the arrival may still be gathered into the frame that comes after it.
+    """
+    proof = scene.depth(20, (0, scene.MID, 1))
+    state = State(1)
+    state.lane(0)[:], state.lane(0)[m.LANE_PROOF_NS] = 0, 15 * MS
+    rows = np.concatenate([scene.snapshot(0), scene.depth(15, (0, scene.MID, 2)), scene.quote(18), proof])
+    assert follow(address_of(state.words), address_of(rows), 0, len(rows)) == len(rows) - len(proof)
+    assert state.words[m.REASON] == m.REASON_PROOF
 
 
 def book_with(lines: list[tuple[int, int, int]]) -> tuple[np.ndarray, naive.Book]:

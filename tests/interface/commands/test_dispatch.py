@@ -177,6 +177,7 @@ def test_who_keeps_records_needs_a_folder(verb, tmp_path, capsys, command):
 def test_the_first_start_says_that_it_compiles(verb, monkeypatch, tmp_path):
     """On a terminal the silent half minute is announced, once for each command and state of the sources."""
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(dispatch.first_compile, "begin", lambda root, cache: None)
     verb(lambda: 0)
     told = []
     for words in (["demo"], ["demo"], ["backtest", "x"], ["config", "check"]):

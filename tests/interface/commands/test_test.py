@@ -54,3 +54,13 @@ def test_nothing_selected_is_an_error(ran):
     """Words that select no test are told as a mistake."""
     with pytest.raises(ScalperError, match="no test matches"):
         ran(5, "-k", "zzz")
+
+
+def test_the_whole_suite_runs_on_all_cores(ran, monkeypatch):
+    """Without words pytest gets a process for each core, four at most; one core or a choice of tests runs in one."""
+    monkeypatch.setattr(verb.os, "sched_getaffinity", lambda _: set(range(6)), raising=False)
+    _, [(command, _)] = ran(0)
+    assert command[-4:] == ["-n", "4", "--dist", "loadfile"]
+    monkeypatch.setattr(verb.os, "sched_getaffinity", lambda _: {0}, raising=False)
+    _, [_, (command, _)] = ran(0)
+    assert "-n" not in command
