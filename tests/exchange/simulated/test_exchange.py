@@ -277,7 +277,7 @@ def expected_fills(
         arrival_ns = sent_ns + terms.latency_out_ns
         while at < len(frames):
             body = frames[at]
-            engine = int(body["kind"][0]) in (Kind.DEPTH, Kind.SNAPSHOT, Kind.QUOTE)
+            engine = int(body["kind"][0]) in (Kind.DEPTH, Kind.SNAPSHOT)
             heard = int(body["received_ns"][0]) > sent_ns
             silence = int(body["kind"][0]) == Kind.TICK
             late_ns = int(body["received_ns"][0]) - terms.lag_bound_ns
