@@ -12,6 +12,7 @@ from storage.cold.records import FILES
 from tests.interface.program import Ran, child, inside
 
 EAGER = (
+    "strategy.params.cooldown_s=1",
     "strategy.params.volume_multiple=0.6", "strategy.params.imbalance_entry=0.25", "strategy.params.momentum_z=0.3",
     "risk.streak_pause=1000", "risk.streak_halt=1001", "risk.fee_budget_pct=100", "risk.daily_loss_soft_pct=99",
     "risk.daily_loss_hard_pct=99", "risk.drawdown_max_pct=99",
@@ -25,11 +26,11 @@ def settings_words() -> list[str]:
 
 
 class Session:
-    """A paper session over sockets at twenty times the speed, with all that it left behind."""
+    """A paper session over sockets at fifteen times the speed, with all that it left behind."""
 
     def __init__(self, data: Path) -> None:
         self.data = data
-        words = ["demo", "--for", "400s", "--speed", "20", "--seed", "7", "--json", "--quiet", *settings_words()]
+        words = ["demo", "--for", "600s", "--speed", "15", "--seed", "7", "--json", "--quiet", *settings_words()]
         ran = child(data.parent, *words, "--data-dir", data)
         assert ran.code == 0, ran.err
         self.summary = ran.document
