@@ -22,6 +22,7 @@ from core.risk.exposure import Exposure
 from core.risk.gate import Gate
 from core.risk.ledger import DAY_NS, RiskLedger
 from core.risk.limits import Refusal
+from core.risk.losses import losses, streak
 from core.risk.mode import BY_HAND, OF_THE_DAY, Cause, Mode
 from core.strategies.scalper import Scalper
 from core.strategies.strategy import Decline, Strategy, View
@@ -41,7 +42,7 @@ from models.event import (
     Wake,
 )
 from models.instrument import E8, Instrument
-from models.order import Intent, OrderState, Purpose, TimeInForce
+from models.order import ApprovedOrder, Intent, OrderState, Purpose, TimeInForce
 from models.rows import FAR_NS
 
 _TRUST, _TRIGGERS, _ASK, _BAR = Bits.TRUST, Bits.EXIT | Bits.ENTRY, Bits.ASK, Bits.BAR
@@ -79,6 +80,7 @@ class Engine:
         self._actions: list[Action] = []
         self._now_ns = 0
         self._resting: Exposure | None = None
+        self.entered: ApprovedOrder | None = None  # an entry on its way out that is not booked yet
         self._equity_check_ns = FAR_NS
         self._pause_until_ns = FAR_NS
         self._ask_ns = FAR_NS  # when the strategy is asked by the clock
@@ -105,9 +107,18 @@ class Engine:
         return actions
 
     def wake(self, at_ns: int, instrument: int, bits: int) -> list[Action]:
-        """``step`` for a wake of the compiled pass, the only fact that comes in the middle of a market."""
+        """``step`` for a wake of the compiled pass, the only fact that comes in the middle of a market.
+
+        When it leaves ``entered``, an entry is among the actions, and ``settle`` has to follow once they have left.
+        """
         self._now_ns = at_ns
         self._woken(instrument, bits)
+        actions, self._actions = self._actions, []
+        return actions
+
+    def settle(self) -> list[Action]:
+        """Book the entry that has just left, and tell of it: what the order itself must not wait for (8 µs)."""
+        self._book_entry()
         actions, self._actions = self._actions, []
         return actions
 
@@ -122,6 +133,7 @@ class Engine:
 
     def _wake(self, event: Wake) -> None:
         self._woken(event.instrument, event.bits)
+        self._book_entry()
 
     def _woken(self, instrument: int, bits: int) -> None:
         trader = self.traders[instrument]
@@ -170,6 +182,7 @@ class Engine:
         for trader in self.traders:
             if trader.depth_known:
                 self._ask(trader, self.memory.view(trader.index), bits)
+                self._book_entry()
         self._plan_asks()
 
     def _enter(self, trader: Trader, view: MarketView, intent: Intent) -> None:
@@ -191,13 +204,23 @@ class Engine:
             elif answer.control == "P14":
                 self._block(Cause.REPEATED, answer.detail)
             return
-        order = self.orders.add(answer)
-        trader.entry_id = answer.client_id
+        self._actions.append(Submit(self._now_ns, answer))
+        self.entered = answer
+
+    def _book_entry(self) -> None:
+        """Everything that follows from an entry having been sent."""
+        sent = self.entered
+        if sent is None:
+            return
+        self.entered = None
+        trader, view = self.traders[sent.instrument], self.memory.view(sent.instrument)
+        self.gate.entered(sent, view, self.ledger)
+        order = self.orders.add(sent)
+        trader.entry_id = sent.client_id
         trader.entry_baseline = (view.get("baseline_lots"), view.get("baseline_count"))
-        if answer.time_in_force is TimeInForce.GTX:
+        if sent.time_in_force is TimeInForce.GTX:
             trader.entry_until_ns = self._now_ns + self.settings.strategy.params.bar_s * 1_000_000_000
         trader.move(PositionEvent.ENTRY_SENT)
-        self._actions.append(Submit(self._now_ns, answer))
         self._signal(trader, view, None, "")
         self._note("orders", partial(records.order, self._now_ns, trader.instrument, order, ""))
 
@@ -433,10 +456,10 @@ class Engine:
         """The exposure of an account without positions: worked out when the account has changed, for the next entry."""
         if not self.orders.none_alive or any(trader.position.lots for trader in self.traders):
             return None
-        if self._resting is not None and self._resting.equity_e8 == self.ledger.wallet_e8:
-            return self._resting
-        exposure = Exposure(self.ledger.wallet_e8, 0, 0, 0, 0)
-        self.gate.prepare(exposure)
+        exposure = self._resting
+        if exposure is None or exposure.equity_e8 != self.ledger.wallet_e8:
+            exposure = Exposure(self.ledger.wallet_e8, 0, 0, 0, 0)
+        self.gate.prepare(exposure, self.ledger)
         return exposure
 
     def _exposure(self, asking: Trader) -> Exposure:
@@ -460,22 +483,12 @@ class Engine:
         return Exposure(self.equity_e8(), value, margin, alive, alive_entries)
 
     def _check_losses(self) -> None:
-        """Daily loss (P21), drawdown (P22) and fee budget (P23), on equity with open positions."""
-        risk = self.settings.risk
+        """Block by what the account has lost, open positions included, and plan the next look."""
         equity = self.equity_e8()
         self._roll(equity)
         self.ledger.mark(equity)
-        loss_pct = (self.ledger.day_start_e8 - equity) * 100 / self.ledger.start_e8
-        fall_pct = (self.ledger.peak_e8 - equity) * 100 / self.ledger.peak_e8
-        if loss_pct >= risk.daily_loss_hard_pct:
-            self._block(Cause.DAILY_LOSS_HARD, f"day loss {loss_pct:.2f} % of equity >= {risk.daily_loss_hard_pct} %")
-        elif loss_pct >= risk.daily_loss_soft_pct:
-            self._block(Cause.DAILY_LOSS_SOFT, f"day loss {loss_pct:.2f} % of equity >= {risk.daily_loss_soft_pct} %")
-        if fall_pct >= risk.drawdown_max_pct:
-            self._block(Cause.DRAWDOWN, f"drawdown {fall_pct:.2f} % >= {risk.drawdown_max_pct} %")
-        fees_pct = self.ledger.day_fees_e8 * 100 / self.ledger.start_e8
-        if fees_pct >= risk.fee_budget_pct:
-            self._block(Cause.FEE_BUDGET, f"fees of the day {fees_pct:.2f} % of equity >= {risk.fee_budget_pct} %")
+        for cause, detail in losses(self.settings.risk, self.ledger, equity):
+            self._block(cause, detail)
         if any(trader.position.lots for trader in self.traders):
             self._equity_check_ns = self._now_ns + EQUITY_CHECK_NS
         elif any(cause in self.mode.causes for cause in OF_THE_DAY):
@@ -490,19 +503,17 @@ class Engine:
                 self._lift(cause)
 
     def _judge_streak(self) -> None:
-        risk = self.settings.risk
-        row = self.ledger.losses_in_row
-        if row >= risk.streak_halt:
-            self._block(Cause.STREAK_HALT, f"{row} losing trades in a row >= {risk.streak_halt}")
-        elif row >= risk.streak_pause:
-            self._pause_until_ns = self._now_ns + risk.streak_pause_min * MINUTE_NS
-            self._block(Cause.STREAK_PAUSE, f"{row} losing trades in a row >= {risk.streak_pause}")
+        found = streak(self.settings.risk, self.ledger)
+        if found is not None:
+            if found[0] is Cause.STREAK_PAUSE:
+                self._pause_until_ns = self._now_ns + self.settings.risk.streak_pause_min * MINUTE_NS
+            self._block(*found)
 
     # -- operating state --------------------------------------------------------------------------------------
 
     def _command(self, event: Command) -> None:
         if event.name == "allow_entries":
-            self.ledger.entries_since_trip.clear()
+            self.ledger.forgive()
             for cause in BY_HAND:
                 self._lift(cause)
         elif event.name == "stop_entries":

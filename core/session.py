@@ -77,6 +77,16 @@ class Session:
         self._due(now_ns - 1)
         self.engine.memory.deadline_ns = self.due_ns
 
+    def wake(self, at_ns: int, instrument: int, bits: int) -> None:
+        """Let the engine judge what woke it; an entry leaves before it is booked, and is booked whatever happens."""
+        self.events += 1
+        engine = self.engine
+        try:
+            self.carry(engine.wake(at_ns, instrument, bits))
+        finally:
+            if engine.entered is not None:
+                self.carry(engine.settle())
+
     def carry(self, actions: list[Action]) -> None:
         """Journal and execute wishes, publish notes, in order."""
         for action in actions:
@@ -119,9 +129,8 @@ class Session:
 
     def _woken(self, bits: int) -> None:
         """A wake follows from the rows, so it is in no journal."""
-        self.events += 1
         memory = self.engine.memory
-        self.carry(self.engine.wake(memory.now_ns, memory.wake_instrument, bits))
+        self.wake(memory.now_ns, memory.wake_instrument, bits)
 
     def _step(self, event: Event) -> None:
         self.events += 1

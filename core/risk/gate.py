@@ -60,21 +60,24 @@ class Gate:
         ledger: RiskLedger,
         at_ns: int,
     ) -> ApprovedOrder | Refusal:
-        """An approved entry, or the first limit it breaks with both numbers."""
-        touch = view.get("ask" if intent.side is Side.BUY else "bid")
-        clearance = self._clearances[intent.instrument]
-        lots = clearance.clear(self._memory.address, intent.side, touch, exposure, ledger, at_ns)
+        """An approved entry, or the first limit it breaks with both numbers. What left is told by ``entered``."""
+        index, side = intent.instrument, intent.side
+        lots = self._clearances[index].clear(self._memory.address, side, exposure, ledger, at_ns)
         if lots:
             self.cleared += 1
-            ledger.message(at_ns)
-            ledger.entry(Entry(at_ns, intent.instrument, int(intent.side), touch, lots))
-            return self._approve(intent.side, intent.instrument, Purpose.ENTRY, lots, at_ns)
+            return self._approve(side, index, Purpose.ENTRY, lots, at_ns)
         return self.review(intent, instrument, view, exposure, ledger, at_ns)
 
-    def prepare(self, exposure: Exposure) -> None:
-        """Work out beforehand what depends on the account alone; between fills it does not change."""
+    def entered(self, order: ApprovedOrder, view: MarketView, ledger: RiskLedger) -> None:
+        """Count an approved entry (P12, P14, P15): after it has left, and before anything else happens."""
+        touch = view.get("ask" if order.side is Side.BUY else "bid")
+        ledger.message(order.created_ns)
+        ledger.entry(Entry(order.created_ns, order.instrument, int(order.side), touch, order.quantity))
+
+    def prepare(self, exposure: Exposure, ledger: RiskLedger) -> None:
+        """Work out beforehand what depends on the account alone; between orders and fills it does not change."""
         for clearance in self._clearances:
-            clearance.prepare(exposure)
+            clearance.prepare(exposure, ledger)
 
     def review(
         self,
@@ -99,8 +102,6 @@ class Gate:
         else:
             kind, force = OrderType.LIMIT, TimeInForce.GTX
             price = question.bid if question.side is Side.BUY else question.ask
-        ledger.message(at_ns)
-        ledger.entry(Entry(at_ns, instrument.index, question.side.value, question.touch, question.lots))
         return self._approve(
             intent.side, intent.instrument, Purpose.ENTRY, question.lots, at_ns, kind=kind, force=force, price=price
         )

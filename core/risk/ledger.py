@@ -41,6 +41,7 @@ class RiskLedger:
         self.wins = 0
         self.losses = 0
         self.flats = 0
+        self.changes = 0  # grows whenever a count below changes: what was prepared from them is old then
         self.messages: deque[int] = deque()  # times of the last minute's order messages (P12)
         self.entries: deque[Entry] = deque()  # the last day's (P14, P15)
         self.entries_since_trip: deque[Entry] = deque()  # of them, those after the last closed round trip
@@ -73,7 +74,7 @@ class RiskLedger:
 
     def trip(self, net_e8: int) -> None:
         """Count a closed round trip; a win ends the losing streak."""
-        self.entries_since_trip.clear()
+        self.forgive()
         if net_e8 > 0:
             self.wins += 1
             self.losses_in_row = 0
@@ -83,6 +84,11 @@ class RiskLedger:
         else:
             self.flats += 1
 
+    def forgive(self) -> None:
+        """Forget entries without a round trip: one closed, or a person has looked (P14)."""
+        self.changes += 1
+        self.entries_since_trip.clear()
+
     def mark(self, equity_e8: int) -> None:
         self.peak_e8 = max(self.peak_e8, equity_e8)
 
@@ -91,6 +97,7 @@ class RiskLedger:
         while self.messages and self.messages[0] <= at_ns - MINUTE_NS:
             self.messages.popleft()
         self.messages.append(at_ns)
+        self.changes += 1
 
     def entry(self, entry: Entry) -> None:
         """Count an approved entry, and forget those that no window reads any more."""
@@ -98,6 +105,7 @@ class RiskLedger:
             while kept and kept[0].at_ns <= entry.at_ns - DAY_NS:
                 kept.popleft()
             kept.append(entry)
+        self.changes += 1
 
     def messages_since(self, at_ns: int, window_ns: int) -> int:
         count = 0

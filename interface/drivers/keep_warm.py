@@ -18,7 +18,6 @@ from core.session import Session
 from interface.drivers.parts import Hears
 from models.action import Cancel, Query, Submit
 from models.event import BookInvalid, ClockOffset, Event, OrderReport
-from models.event import Wake as WakeEvent
 from models.order import OrderState
 from models.rows import FAR_NS
 
@@ -91,7 +90,7 @@ class KeepWarm:
         memory.clock_offset_ns = int(memory.book(0)["occurred_ns"]) - self._now_ns + LAG_NS
         memory.set(0, entry_side=1, ready=Ready.ALL, event_lag_ns=LAG_NS)
         self._venue.last = ""
-        self._session.carry(self.engine.step(WakeEvent(self._now_ns, 0, Wake.ENTRY, 0)))
+        self._session.wake(self._now_ns, 0, Wake.ENTRY)
         if self._venue.last:
             self.entries += 1
             order = self.engine.orders.get(self._venue.last)

@@ -61,9 +61,10 @@ class Counter:
         return self.gate.entry(intent, self.instrument, view, self.exposure, self.ledger, self.at_ns)
 
     def approved(self, side: Side = Side.BUY) -> ApprovedOrder:
-        """The order of an intent that must pass."""
+        """The order of an intent that must pass, sent and counted."""
         answer = self.ask(side)
         assert isinstance(answer, ApprovedOrder), answer
+        self.gate.entered(answer, self.memory.view(0), self.ledger)
         return answer
 
     def refused(self, side: Side = Side.BUY) -> str:
