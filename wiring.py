@@ -328,7 +328,7 @@ class Scratch:
 
     @property
     def flat(self) -> bool:
-        return not self.engine.unfinished()
+        return not self.engine.account.unfinished()
 
 
 WARM_CHAIN_FRAMES = 400  # a second's beats use them up in 0.4 s; then the chain begins anew

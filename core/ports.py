@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from models.action import Cancel, Note, Query, Submit
+from models.action import Note, Wish
 from models.event import BookInvalid, ClockOffset, Event
 
 
@@ -36,7 +36,7 @@ class Venue(Protocol):
         """Do what the venue's pass stopped for (bit VENUE) on rows up to ``stop``."""
         ...
 
-    def execute(self, action: Submit | Cancel | Query) -> None:
+    def execute(self, action: Wish) -> None:
         """Take an action that left at ``action.at_ns``."""
         ...
 
@@ -54,7 +54,7 @@ class Keeper(Protocol):
 
     def event(self, event: Event, frame: int) -> None: ...
 
-    def action(self, action: Submit | Cancel | Query, frame: int) -> None: ...
+    def action(self, action: Wish, frame: int) -> None: ...
 
 
 class Publisher(Protocol):

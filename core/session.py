@@ -12,11 +12,11 @@ from collections.abc import Callable
 from core.engine import Engine
 from core.kernels.state import Wake as Bits
 from core.ports import Keeper, Publisher, Venue
-from models.action import Action, Cancel, Note, Query, Submit
+from models.action import Action, Cancel, Inspect, Note, Query, Submit
 from models.event import BookInvalid, ClockOffset, Event, Timer
 from models.rows import FAR_NS
 
-_WISHES = (Submit, Cancel, Query)
+_WISHES = (Submit, Cancel, Query, Inspect)
 
 
 class Session:

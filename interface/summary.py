@@ -18,8 +18,8 @@ PROBLEMS = ("journal_problem", "recording_problem")
 def results(engine: Engine) -> dict[str, Any]:
     """Orders, trades and money of an engine, amounts as decimal strings of USDT."""
     ledger = engine.ledger
-    equity = engine.equity_e8()
-    trades = engine.trips
+    equity = engine.account.equity_e8()
+    trades = engine.account.trips
     return {
         "signals": {
             "total": engine.signals,
@@ -27,7 +27,7 @@ def results(engine: Engine) -> dict[str, Any]:
             "refused": dict(sorted(engine.refusals.items())),
         },
         "denials_by_control": dict(sorted(engine.gate.denials.items())),
-        "fills": engine.fills,
+        "fills": engine.account.fills,
         "trades": {
             "count": trades,
             "wins": ledger.wins,

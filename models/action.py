@@ -17,6 +17,8 @@ class Submit(msgspec.Struct, frozen=True, tag="submit"):
 class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
     at_ns: int
     client_id: str
+    instrument: int = 0
+    stop: bool = False  # a conditional order: the venue keeps these apart
 
 
 class Query(msgspec.Struct, frozen=True, tag="query"):
@@ -24,6 +26,14 @@ class Query(msgspec.Struct, frozen=True, tag="query"):
 
     at_ns: int
     client_id: str
+    instrument: int = 0
+    stop: bool = False
+
+
+class Inspect(msgspec.Struct, frozen=True, tag="inspect"):
+    """Read the account whole: positions, open orders, stops, wallet; the answer is an ``AccountTruth``."""
+
+    at_ns: int
 
 
 EDGE = "EDGE"
@@ -56,4 +66,7 @@ class Note(msgspec.Struct, tag="note"):
         return self.content
 
 
-Action = Submit | Cancel | Query | Resync | Note
+Wish = Submit | Cancel | Query | Inspect
+"""What a venue executes."""
+
+Action = Wish | Resync | Note

@@ -36,6 +36,19 @@ class OrderReport(msgspec.Struct, frozen=True, tag="order"):
     filled: int
     venue_ns: int
     reason: str = ""
+    decide_ns: int = 0  # on the first answer to an order: from the fact that caused it to its hand-over …
+    send_ns: int = 0  # … and from there to its last byte written
+
+
+class NotFound(msgspec.Struct, frozen=True, tag="not_found"):
+    """The venue does not know an order that was asked for; ``venue_ns`` is the venue's time of that answer.
+
+    Alone it proves nothing: the venue may be late to show a new order (``core.execution.verdicts``).
+    """
+
+    at_ns: int
+    client_id: str
+    venue_ns: int
 
 
 class Fill(msgspec.Struct, frozen=True, tag="fill"):
@@ -61,6 +74,68 @@ class Funding(msgspec.Struct, frozen=True, tag="funding"):
     instrument: int
     amount_e8: int
     rate_e8: int
+    mark_e8: int
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A position as the venue holds it: signed lots, average entry price at 1e-8, and its terms."""
+
+    instrument: int
+    lots: int
+    entry_e8: int
+    leverage: int
+    isolated: bool
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """An order open at the venue, whoever sent it. ``stop``: a conditional order, with its own kind of id."""
+
+    client_id: str
+    venue_id: int
+    instrument: int
+    side: Side
+    quantity: int
+    filled: int
+    price: int
+    trigger: int
+    reduce_only: bool
+    stop: bool
+
+
+class AccountTruth(msgspec.Struct, frozen=True, tag="truth"):
+    """The account as read from the venue: all positions and open orders of the instruments traded, and its shape.
+
+    ``asked_ns`` is when the reading began: facts heard since may be in it or not. An instrument without a position
+    is in ``positions`` with 0 lots, for its leverage and margin type.
+    """
+
+    at_ns: int
+    asked_ns: int
+    wallet_e8: int
+    available_e8: int
+    positions: tuple[Held, ...]
+    orders: tuple[Standing, ...]
+    hedge: bool
+
+
+class Balance(msgspec.Struct, frozen=True, tag="balance"):
+    """The venue's word on wallet and positions after a change: a cross-check, never the writer of either.
+
+    ``change_e8`` is what moved beside trades and fees (deposits, transfers); ``cause`` a stable word for why.
+    """
+
+    at_ns: int
+    wallet_e8: int
+    change_e8: int
+    cause: str
+    positions: tuple[Held, ...]
+
+
+class MarginCall(msgspec.Struct, frozen=True, tag="margin_call"):
+    """The venue warns that a position is near its liquidation."""
+
+    at_ns: int
+    instrument: int
     mark_e8: int
 
 
@@ -101,4 +176,18 @@ class Command(msgspec.Struct, frozen=True, tag="command"):
     detail: str = ""
 
 
-Event = Wake | Timer | OrderReport | Fill | Funding | StreamState | BookInvalid | ClockOffset | Command
+Event = (
+    Wake
+    | Timer
+    | OrderReport
+    | NotFound
+    | Fill
+    | Funding
+    | AccountTruth
+    | Balance
+    | MarginCall
+    | StreamState
+    | BookInvalid
+    | ClockOffset
+    | Command
+)

@@ -26,7 +26,7 @@ from exchange.simulated.orders import Arrival, Order
 from exchange.simulated.reports import Report, Reports
 from exchange.simulated.terms import PaperTerms
 from models.account import AccountShape
-from models.action import Cancel, Query, Submit
+from models.action import Cancel, Submit, Wish
 from models.error import ConfigurationError, DataError
 from models.event import OrderReport
 from models.instrument import Instrument
@@ -99,7 +99,7 @@ class SimulatedExchange:
 
     # -- actions in ----------------------------------------------------------------------------------------------
 
-    def execute(self, action: Submit | Cancel | Query) -> None:
+    def execute(self, action: Wish) -> None:
         """Send an action: it leaves at ``action.at_ns`` and arrives one latency later, on the venue's clock."""
         market = self._market_of(action)
         if market is None:
@@ -111,7 +111,7 @@ class SimulatedExchange:
             market.pending.add(Arrival(venue_ns, self._reports.number(), visible_ns, action))
         self._watch()
 
-    def _market_of(self, action: Submit | Cancel | Query) -> Market | None:
+    def _market_of(self, action: Wish) -> Market | None:
         if isinstance(action, Submit):
             index = action.order.instrument & INDEX_MASK
             return self.markets[index] if index < len(self.markets) else None
@@ -124,7 +124,7 @@ class SimulatedExchange:
                     return market
         return None
 
-    def _refuse(self, action: Submit | Cancel | Query) -> None:
+    def _refuse(self, action: Wish) -> None:
         """No instrument to wait for: an answer after both latencies."""
         if isinstance(action, Submit):
             client_id, reason = action.order.client_id, filters.UNKNOWN_SYMBOL

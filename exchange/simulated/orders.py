@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from exchange.simulated.queue import Place
-from models.action import Cancel, Query, Submit
+from models.action import Cancel, Submit, Wish
 from models.order import ApprovedOrder, OrderState
 from models.rows import FAR_NS
 
@@ -42,7 +42,7 @@ class Arrival(NamedTuple):
     venue_ns: int
     number: int
     visible_ns: int
-    wish: Submit | Cancel | Query | Order
+    wish: Wish | Order
 
     def digest(self) -> tuple[object, ...]:
         wish = self.wish

@@ -17,7 +17,7 @@ from core.kernels.kernel import kernel, pass_entry, pointer_to_words, rows_at
 from core.kernels.state import pointer_to_engine
 from exchange.simulated.exchange import SimulatedExchange
 from exchange.simulated.matching import ALIVE, DUE_NS, HEADER_WORDS, REASON, follow
-from models.action import Cancel, Query, Submit
+from models.action import Wish
 from models.event import BookInvalid, ClockOffset, Event
 
 FOLLOWED = 9  # word of the exchange: how far it has come in the rows of this call
@@ -105,7 +105,7 @@ class SimulatedVenue:
         self.exchange.answer(rows_address, index)
         self.exchange.follow(rows_address, index, stop)
 
-    def execute(self, action: Submit | Cancel | Query) -> None:
+    def execute(self, action: Wish) -> None:
         self.exchange.execute(action)
 
     def take(self, until_ns: int) -> Sequence[Event]:

@@ -90,7 +90,7 @@ def once_more(first: Any, cache: Path, shown: Progress, *, verify: bool) -> dict
             "finished": first.finish is not None,
             "frames": parts.ear.number,
             "signals": parts.engine.signals,
-            "fills": parts.engine.fills,
+            "fills": parts.engine.account.fills,
             "state_hash": state,
             "hashes": {name: file_hash(parts.folder / f"{name}.jsonl") for name in FILES},
         }

@@ -214,6 +214,6 @@ def _line(parts: Any) -> str:
     """The state in one line, for a terminal."""
     engine = parts.engine
     return (
-        f"{parts.ear.number:,} frames · {engine.signals} signals · {engine.trips} round trips · "
+        f"{parts.ear.number:,} frames · {engine.signals} signals · {engine.account.trips} round trips · "
         f"net {(engine.ledger.wallet_e8 - engine.ledger.start_e8) / 1e8:+.2f} USDT"
     )

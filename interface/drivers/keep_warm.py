@@ -16,7 +16,7 @@ from core.kernels.engine import advance
 from core.kernels.state import Ready, Wake
 from core.session import Session
 from interface.drivers.parts import Hears
-from models.action import Cancel, Query, Submit
+from models.action import Submit, Wish
 from models.event import BookInvalid, ClockOffset, Event, OrderReport
 from models.order import OrderState
 from models.rows import FAR_NS
@@ -42,7 +42,7 @@ class Nowhere:
     def settle(self, rows_address: int, stop: int) -> None:
         """No book of its own."""
 
-    def execute(self, action: Submit | Cancel | Query) -> None:
+    def execute(self, action: Wish) -> None:
         if isinstance(action, Submit):
             self.last = action.order.client_id
 

@@ -109,7 +109,7 @@ class Parts:
 
     @property
     def flat(self) -> bool:
-        return not self.engine.unfinished()
+        return not self.engine.account.unfinished()
 
 
 class Printer:

@@ -110,7 +110,7 @@ async def drive(
         parts.ear.fact(Command(now_ns(), "handover" if leave else "shutdown", RUN, "end of run"))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S):
-                while parts.engine.on_the_way() if leave else not parts.flat:
+                while parts.engine.account.on_the_way() if leave else not parts.flat:
                     await asyncio.sleep(PULSE_S)
     finally:
         line.parts = None

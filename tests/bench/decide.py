@@ -32,7 +32,7 @@ from exchange.simulated.exchange import SimulatedExchange
 from exchange.simulated.venue import SimulatedVenue
 from interface.drivers.parts import Printer
 from models.account import AccountShape
-from models.action import Cancel, Query, Submit
+from models.action import Submit, Wish
 from models.instrument import E8, Fees
 from models.order import Purpose
 from models.recording import RecordKind
@@ -55,7 +55,7 @@ class Stopwatch(SimulatedVenue):
 
     handed_ns = 0
 
-    def execute(self, action: Submit | Cancel | Query) -> None:
+    def execute(self, action: Wish) -> None:
         if isinstance(action, Submit) and action.order.purpose is Purpose.ENTRY:
             self.handed_ns = time.thread_time_ns()
         super().execute(action)

@@ -177,7 +177,7 @@ def measure(ours: Ours, rival: Any, rounds: int) -> dict[str, Any]:
         "identical_to_frames": same,
         "records": len(frames.decided()),
         "signals": frames.engine.signals,
-        "fills": frames.engine.fills,
+        "fills": frames.engine.account.fills,
     }
     if rival is not None:
         fastest = max(rate for name, rate in rates.items() if name.startswith("rival"))

@@ -19,7 +19,7 @@ from data_collector.ear import Ear
 from data_collector.hearing import Hearing
 from exchange.emulator.generator import Generator
 from exchange.emulator.source import depth_body
-from models.action import Cancel, Note, Query, Submit
+from models.action import Note, Wish
 from models.event import BookInvalid, ClockOffset, Event
 from models.instrument import Instrument
 from models.recording import RecordKind
@@ -103,7 +103,7 @@ class Outside:
     due_ns = FAR_NS
 
     def __init__(self) -> None:
-        self.taken: list[Submit | Cancel | Query] = []
+        self.taken: list[Wish] = []
 
     def advance(self, engine_address: int, rows_address: int, start: int, stop: int) -> int:
         result: int = advance(engine_address, rows_address, start, stop)
@@ -114,7 +114,7 @@ class Outside:
     def settle(self, rows_address: int, stop: int) -> None:
         """Nothing of its own to settle."""
 
-    def execute(self, action: Submit | Cancel | Query) -> None:
+    def execute(self, action: Wish) -> None:
         self.taken.append(action)
 
     def take(self, until_ns: int) -> Sequence[Event]:

@@ -301,7 +301,7 @@ def test_an_exit_is_tried_again_until_flat(word: OrderState) -> None:
     desk.report(order, FILLED, left)
     desk.confirm(actions)
     assert notes(actions, "trades")[0]["exit_reason"] == "book_reversal"
-    assert (desk.engine.timer_ns, desk.engine.unfinished()) == (FAR_NS, False)
+    assert (desk.engine.timer_ns, desk.engine.account.unfinished()) == (FAR_NS, False)
 
 
 def test_a_retry_waits_200_milliseconds() -> None:
@@ -442,7 +442,7 @@ def test_equity_is_wallet_plus_open_profit() -> None:
     desk = ready()
     desk.open(fee_e8=7)
     desk.wait(100).book(ladder(MID + 50))
-    assert desk.engine.equity_e8() == 70 * E8 - 7 + 400 * UNIT_E8
+    assert desk.engine.account.equity_e8() == 70 * E8 - 7 + 400 * UNIT_E8
 
 
 def test_funding_reaches_wallet_and_trip() -> None:
@@ -622,9 +622,9 @@ def test_shutdown_closes_what_a_cancelled_entry_had_filled() -> None:
     assert (exit_order.purpose, exit_order.quantity) == (Purpose.EXIT, 3)
     actions = desk.fill(exit_order)
     desk.report(exit_order, FILLED, 3)
-    assert desk.engine.unfinished()  # its stop still rests at the venue
+    assert desk.engine.account.unfinished()  # its stop still rests at the venue
     desk.confirm(actions)
-    assert not desk.engine.unfinished()
+    assert not desk.engine.account.unfinished()
 
 
 def test_shutdown_finishes_when_exits_fail() -> None:
@@ -633,12 +633,12 @@ def test_shutdown_finishes_when_exits_fail() -> None:
     desk.open()
     order = desk.sent(desk.command("shutdown"))
     desk.report(order, REJECTED)
-    assert desk.engine.unfinished()
+    assert desk.engine.account.unfinished()
     last = desk.next_order()
     actions = desk.fill(last)
     desk.report(last, FILLED, last.quantity)
     desk.confirm(actions)
-    assert not desk.engine.unfinished()
+    assert not desk.engine.account.unfinished()
     assert notes(desk.log, "trades")[0]["exit_reason"] == "force_exit"
 
 
@@ -895,7 +895,7 @@ class Walk:
         assert len(signals) - len(refused) == len(orders_of(self.desk.log, Purpose.ENTRY))
         assert all(refused) and len(refused) == sum(engine.refusals.values())
         trips = notes(self.desk.log, "trades")
-        assert len(trips) == engine.trips == engine.ledger.wins + engine.ledger.losses + engine.ledger.flats
+        assert len(trips) == engine.account.trips == engine.ledger.wins + engine.ledger.losses + engine.ledger.flats
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -910,12 +910,12 @@ def test_a_random_conversation(seed: int) -> None:
     walk.desk.command("shutdown")
     walk.hear()
     for _ in range(400):
-        if not walk.desk.engine.unfinished():
+        if not walk.desk.engine.account.unfinished():
             break
         walk.chance.choice((walk.timer, walk.answer, walk.market))()
         walk.hear()
         walk.check()
-    assert (walk.desk.engine.unfinished(), walk.lots) == (False, 0)
+    assert (walk.desk.engine.account.unfinished(), walk.lots) == (False, 0)
 
 
 def test_the_same_facts_give_the_same_wishes() -> None:

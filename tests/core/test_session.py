@@ -7,7 +7,7 @@ import pytest
 from core.kernels.state import Ready, Wake
 from core.session import Session
 from interface.drivers.keep_warm import Nowhere
-from models.action import Action, Cancel, Note, Query, Submit
+from models.action import Action, Note, Wish
 from models.order import Purpose
 from tests.core.desk import Desk
 
@@ -22,7 +22,7 @@ class Line(Nowhere):
         self.told: list[str] = []
         self.known: list[bool] = []
 
-    def execute(self, action: Submit | Cancel | Query) -> None:
+    def execute(self, action: Wish) -> None:
         super().execute(action)
         self.known.append(not self.desk.engine.orders.none_alive)
         if self.broken:

@@ -115,7 +115,7 @@ class Bot:
 
     @property
     def flat(self) -> bool:
-        return not self.engine.unfinished()
+        return not self.engine.account.unfinished()
 
     @property
     def decision(self) -> Decision:

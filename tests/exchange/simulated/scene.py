@@ -14,36 +14,12 @@ from exchange.simulated.terms import PaperTerms
 from models.account import AccountShape
 from models.action import Cancel, Query, Submit
 from models.event import Fill, OrderReport
-from models.instrument import E8, Bracket, Filters, Instrument
+from models.instrument import E8, Instrument
 from models.order import ApprovedOrder, OrderType, Purpose, Side, TimeInForce
 from models.rows import FAR_NS, Flag, Kind, empty_rows
+from tests.contract import INSTRUMENT, MID
 
 MS = 1_000_000
-MID = 770_000  # ticks of 0.1: a price of 77,000
-FILTERS = Filters(
-    price_min=1,
-    price_max=10_000_000,
-    quantity_min=1,
-    quantity_max=1_000_000,
-    market_quantity_min=1,
-    market_quantity_max=120_000,
-    notional_min_e8=50 * E8,
-)
-BRACKETS = (
-    Bracket(floor_e8=0, cap_e8=300_000 * E8, maintenance_e8=400_000, leverage_max=150, cum_e8=0),
-    Bracket(floor_e8=300_000 * E8, cap_e8=800_000 * E8, maintenance_e8=500_000, leverage_max=100, cum_e8=300 * E8),
-)
-INSTRUMENT = Instrument(
-    symbol="BTCUSDT",
-    index=0,
-    epoch=0,
-    tick_e8=10_000_000,
-    lot_e8=100_000,
-    price_places=1,
-    quantity_places=3,
-    filters=FILTERS,
-    brackets=BRACKETS,
-)
 TERMS = PaperTerms(latency_out_ns=10 * MS, latency_back_ns=10 * MS)
 RICH = AccountShape(equity_e8=1_000_000 * E8, leverage=10)
 

@@ -17,7 +17,7 @@ from exchange.simulated.margin import (
     maintenance_e8,
 )
 from models.instrument import E8
-from tests.exchange.simulated.scene import BRACKETS, INSTRUMENT, MID
+from tests.contract import BRACKETS, INSTRUMENT, MID
 
 
 def test_the_reference_s_check_value() -> None:

@@ -152,6 +152,7 @@ class Script:
         self.memory: Any = Head(self.compiled)
         self.heard: list[str] = []
         self.timer_ns = 37 * MS
+        self.entered = None
         self._chance = random.Random(seed)
         self._wishes = wishes(seed, orders)
         self._sent: list[str] = []

@@ -91,7 +91,7 @@ async def nothing(scene: Scene) -> None:
 def open_position(scene: Scene) -> bool:
     """Whether an entry has been filled and its stop rests."""
     trader = scene.parts.engine.traders[0]
-    return bool(trader.position.lots) and not scene.parts.engine.on_the_way()
+    return bool(trader.position.lots) and not scene.parts.engine.account.on_the_way()
 
 
 def test_windows_are_full_at_the_first_frame(tmp_path: Path) -> None:

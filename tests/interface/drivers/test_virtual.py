@@ -63,7 +63,7 @@ class Run:
 
     @property
     def flat(self) -> bool:
-        return not self.engine.unfinished()
+        return not self.engine.account.unfinished()
 
     def source(self, streams: Sequence[str] = ()) -> GeneratedSource:
         return GeneratedSource(self.market, self.instruments, streams or wiring.stream_names(settings()))

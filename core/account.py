@@ -1,0 +1,276 @@
+"""The account: own orders, what they filled, the positions they made, their protection and what is at risk.
+
+Everything the venue says of orders and money comes here; everything that reduces a position leaves from here. A
+position has one writer, the fills.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from config.settings import Settings
+from core import records
+from core.decision import PositionEvent, PositionState
+from core.execution.orders import Order, Orders
+from core.execution.position import RoundTrip
+from core.market.state import Memory
+from core.outbox import Outbox
+from core.risk.brakes import Brakes
+from core.risk.exposure import Exposure
+from core.risk.gate import Gate
+from core.risk.ledger import RiskLedger
+from core.trader import EXIT_RETRY_NS, Trader
+from models.event import Fill, Funding, OrderReport
+from models.order import ApprovedOrder, OrderState, Purpose, TimeInForce
+from models.rows import FAR_NS
+
+SECOND_NS = 1_000_000_000
+
+
+class Account:
+    """Orders, positions and money of all instruments. ``fills`` and ``trips`` count what happened since the start."""
+
+    def __init__(
+        self, out: Outbox, memory: Memory, traders: list[Trader], gate: Gate, ledger: RiskLedger, settings: Settings
+    ) -> None:
+        self.ledger = ledger
+        self.orders = Orders()
+        self.fills = 0
+        self.trips = 0
+        self.brakes: Brakes
+        self._out = out
+        self._memory = memory
+        self._traders = traders
+        self._gate = gate
+        self._params = settings.strategy.params
+        self._leverage = settings.risk.leverage
+        self._resting: Exposure | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether any position is open."""
+        return any(trader.position.lots for trader in self._traders)
+
+    # -- orders out -------------------------------------------------------------------------------------------
+
+    def entered(self, sent: ApprovedOrder) -> Order:
+        """Book an entry that has just left."""
+        trader, view = self._traders[sent.instrument], self._memory.view(sent.instrument)
+        self._gate.entered(sent, view, self.ledger)
+        order = self.orders.add(sent)
+        trader.entry_id = sent.client_id
+        trader.entry_baseline = (view.get("baseline_lots"), view.get("baseline_count"))
+        if sent.time_in_force is TimeInForce.GTX:
+            trader.entry_until_ns = self._out.now_ns + self._params.bar_s * SECOND_NS
+        trader.move(PositionEvent.ENTRY_SENT)
+        return order
+
+    def exit(self, trader: Trader, reason: str) -> None:
+        """Send a closing order. An exit is a goal: it stays wanted until the position is flat."""
+        lots = trader.position.lots
+        if lots == 0 or (trader.state is PositionState.EXITING and trader.retry_ns == FAR_NS):
+            return
+        trader.exit_reason = trader.exit_reason or reason
+        trader.retry_ns = FAR_NS
+        approved = self._gate.reduce(trader.index, records.side_of(lots), abs(lots), self._out.now_ns, self.ledger)
+        trader.exit_id = approved.client_id
+        trader.move(PositionEvent.EXIT_SENT)
+        self._send(trader, approved, trader.exit_reason)
+
+    def leave(self, reason: str) -> None:
+        """Cancel entries, then close what is open."""
+        for trader in self._traders:
+            self.cancel_entries(trader)
+            if trader.state in (PositionState.OPEN, PositionState.EXITING):
+                self.exit(trader, reason)
+
+    def cancel_entries(self, trader: Trader) -> None:
+        for order in self.orders.alive(trader.index, Purpose.ENTRY):
+            if not order.state.terminal:
+                self._cancel(order)
+
+    def _cancel(self, order: Order) -> None:
+        self.ledger.message(self._out.now_ns)
+        self._out.cancel(order.approved)
+
+    def _send(self, trader: Trader, approved: ApprovedOrder, reason: str) -> None:
+        order = self.orders.add(approved)
+        self._out.submit(approved)
+        self._note_order(trader, order, reason)
+
+    def _note_order(self, trader: Trader, order: Order, reason: str) -> None:
+        self._out.note("orders", partial(records.order, self._out.now_ns, trader.instrument, order, reason))
+
+    # -- the venue's words ------------------------------------------------------------------------------------
+
+    def report(self, event: OrderReport) -> None:
+        order = self.orders.report(event)
+        if order is None:
+            return
+        trader = self._traders[order.approved.instrument]
+        self._out.note("orders", records.order(self._out.now_ns, trader.instrument, order, event.reason))
+        if not order.alive:
+            self._ended(trader, order)
+
+    def _ended(self, trader: Trader, order: Order) -> None:
+        """An own order is over and all its fills are heard, whichever of the two came last."""
+        purpose = trader.expected(order.approved.client_id)
+        if purpose is Purpose.ENTRY:
+            self._entry_ended(trader)
+        elif purpose is Purpose.EXIT:
+            self._exit_ended(trader)
+        elif purpose is Purpose.STOP:
+            self._stop_ended(trader, order)
+
+    def _entry_ended(self, trader: Trader) -> None:
+        trader.entry_id = ""
+        trader.entry_until_ns = FAR_NS
+        if trader.state not in (PositionState.ENTERING, PositionState.EXITING):
+            return
+        if trader.position.lots:
+            trader.move(PositionEvent.ENTRY_DONE)
+            trader.rearm()  # what fired while the entry was on its way found nobody to act
+        elif trader.state is PositionState.ENTERING:
+            trader.move(PositionEvent.ENTRY_VOID)
+            trader.cooldown_until_ns = self._out.now_ns + self._params.cooldown_s * SECOND_NS
+        if self.brakes.wants_flat:
+            self.exit(trader, "force_exit")
+
+    def _exit_ended(self, trader: Trader) -> None:
+        trader.exit_id = ""
+        if trader.position.lots and trader.state is PositionState.EXITING:
+            trader.move(PositionEvent.EXIT_VOID)
+            trader.retry_ns = self._out.now_ns + EXIT_RETRY_NS
+
+    def _stop_ended(self, trader: Trader, order: Order) -> None:
+        """A position whose stop is gone is not kept: refused, expired or part-filled, the rest leaves at once (P25)."""
+        trader.stop_id = ""
+        if trader.position.lots and trader.state is not PositionState.EXITING:
+            self.cancel_entries(trader)
+            self.exit(trader, "stoploss_on_exchange" if order.state is OrderState.FILLED else "emergency_exit")
+
+    def fill(self, event: Fill) -> None:
+        order = self.orders.fill(event)
+        if order is None and not self.orders.strange(event):
+            return
+        self.fills += 1
+        self.brakes.roll(self.equity_e8())
+        trader = self._traders[event.instrument]
+        fresh = trader.position.lots == 0
+        realised, trip = trader.position.apply(event)
+        self.ledger.fill(realised, event.fee_e8)
+        self._out.note("fills", partial(records.fill, event, trader.instrument, realised))
+        if event.cause:
+            trader.exit_reason = event.cause
+        if trip is not None:
+            self._closed(trader, trip)
+        if trader.position.lots:
+            if trader.state is PositionState.FLAT:
+                trader.move(PositionEvent.ADOPTED)
+            self._protect(trader, order, fresh or trip is not None)
+        if order is not None and not order.alive:
+            self._ended(trader, order)
+        self.check_losses()
+
+    def _protect(self, trader: Trader, order: Order | None, fresh: bool) -> None:
+        """Arm the exit conditions at each fill of a growing position, and rest the stop at the first."""
+        entry = order is not None and order.approved.purpose is Purpose.ENTRY
+        if not (fresh or entry or order is None):
+            return
+        tick = trader.stop_tick(self._params.stop_pct)
+        if not fresh:
+            self._memory.set(trader.index, stop_tick=tick)
+            return
+        trader.arm(tick, self._out.now_ns)
+        held = trader.position.lots
+        lots = order.approved.quantity if order is not None and entry else abs(held)
+        side = records.side_of(held)
+        approved = self._gate.stop(trader.index, side, lots, tick, self._out.now_ns, self.ledger)
+        trader.stop_id = approved.client_id
+        self._send(trader, approved, "")
+
+    def _closed(self, trader: Trader, trip: RoundTrip) -> None:
+        """A round trip is over: record it, clean up, count it."""
+        self.trips += 1
+        if trader.stop_id and not trader.exit_reason:
+            trader.exit_reason = "stoploss_on_exchange"
+        self._out.note("trades", trader.closed(trip, self.trips, self._memory.view(trader.index)))
+        trader.disarm()
+        trader.move(PositionEvent.CLOSED)
+        trader.exit_reason = ""
+        trader.retry_ns = FAR_NS
+        trader.cooldown_until_ns = self._out.now_ns + self._params.cooldown_s * SECOND_NS
+        stop = self.orders.get(trader.stop_id)
+        if stop is not None:
+            self._cancel(stop)
+        self.cancel_entries(trader)
+        self.ledger.trip(trip.net_e8)
+        self.brakes.judge_streak()
+
+    def funding(self, event: Funding) -> None:
+        self.ledger.fund(event.amount_e8)
+        self._traders[event.instrument].position.fund(event.amount_e8)
+        self.check_losses()
+
+    # -- time -------------------------------------------------------------------------------------------------
+
+    def timer(self, trader: Trader) -> None:
+        """An exit that did not close is sent again; an entry that rests on an old signal is taken back."""
+        now = self._out.now_ns
+        if now >= trader.retry_ns and trader.position.lots:
+            self.exit(trader, "exit_retry")
+        if now >= trader.entry_until_ns:  # the signal it rests on is a bar old
+            trader.entry_until_ns = now + self._params.bar_s * SECOND_NS
+            self.cancel_entries(trader)
+
+    # -- money and risk ---------------------------------------------------------------------------------------
+
+    def equity_e8(self) -> int:
+        """Wallet plus open profit at the last mid of each instrument."""
+        total = self.ledger.wallet_e8
+        for trader in self._traders:
+            if trader.position.lots:
+                total += trader.position.unrealised_e8(self._memory.view(trader.index).get("mid2"))
+        return total
+
+    def check_losses(self) -> None:
+        self.brakes.check_losses(self.equity_e8(), self.holds)
+
+    def rest(self) -> None:
+        """After each fact: work out what an account at rest has at risk beforehand, for the next entry."""
+        if not self.orders.none_alive or self.holds:
+            self._resting = None
+            return
+        if self._resting is None or self._resting.equity_e8 != self.ledger.wallet_e8:
+            self._resting = Exposure(self.ledger.wallet_e8, 0, 0, 0, 0)
+        self._gate.prepare(self._resting, self.ledger)
+
+    def exposure(self, asking: Trader) -> Exposure:
+        """What is at risk now: positions and entries on their way, counted as filled."""
+        if self._resting is not None and self.orders.none_alive:
+            return self._resting
+        value = margin = alive = alive_entries = 0
+        for trader in self._traders:
+            instrument = trader.instrument
+            lots = abs(trader.position.lots)
+            price = 0
+            for order in self.orders.alive(trader.index):
+                alive += order.approved.instrument == asking.index
+                if order.approved.purpose is Purpose.ENTRY:
+                    alive_entries += order.approved.instrument == asking.index
+                    lots += order.remaining
+            if lots:
+                price = self._memory.view(trader.index).get("mid2") // 2
+                worth = instrument.notional_e8(price, lots)
+                value += worth
+                margin += worth // self._leverage
+        return Exposure(self.equity_e8(), value, margin, alive, alive_entries)
+
+    def on_the_way(self) -> bool:
+        """Whether an entry or exit order is alive: what it will make of the position is not yet known."""
+        moving = (Purpose.ENTRY, Purpose.EXIT)
+        return any(self.orders.alive(trader.index, purpose) for trader in self._traders for purpose in moving)
+
+    def unfinished(self) -> bool:
+        """Whether a position or an order is still there, a stop without a position too."""
+        return not self.orders.none_alive or self.holds

@@ -1,0 +1,96 @@
+"""What holds the bot back: the causes in force, the limits over time that set them, and when they end by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from config.settings import Risk
+from core.outbox import Outbox
+from core.risk.ledger import DAY_NS, RiskLedger
+from core.risk.losses import losses, streak
+from core.risk.mode import BY_HAND, OF_THE_DAY, Cause, Mode
+from models.control import Operating
+from models.rows import FAR_NS
+
+EQUITY_CHECK_NS = 1_000_000_000  # loss limits see open profit once a second while a position is open
+MINUTE_NS = 60 * 1_000_000_000
+
+
+class Brakes:
+    """``leave(reason)`` is called when a new cause demands to be flat; ``moved(trigger)`` when the state changed."""
+
+    def __init__(
+        self, out: Outbox, risk: Risk, ledger: RiskLedger, leave: Callable[[str], None], moved: Callable[[str], None]
+    ) -> None:
+        self.mode = Mode()
+        self._out = out
+        self._risk = risk
+        self._ledger = ledger
+        self._leave = leave
+        self._moved = moved
+        self._equity_check_ns = FAR_NS
+        self._pause_until_ns = FAR_NS
+
+    @property
+    def timer_ns(self) -> int:
+        return min(self._equity_check_ns, self._pause_until_ns)
+
+    @property
+    def wants_flat(self) -> bool:
+        """Whether positions are to be closed and none kept."""
+        return self.mode.state in (Operating.REDUCING, Operating.HALTED)
+
+    def block(self, cause: Cause, detail: str) -> None:
+        """Add a cause; the first time it holds, with what follows from it."""
+        before = self.mode.state
+        if not self.mode.block(cause, detail):
+            return
+        if cause is Cause.FAULT or self.mode.state is not before:
+            self._moved(f"{cause.value}: {detail}")
+        if self.wants_flat:
+            self._leave("force_exit" if cause is Cause.SHUTDOWN else "emergency_exit")
+
+    def lift(self, cause: Cause) -> None:
+        before = self.mode.state
+        if self.mode.lift(cause) and self.mode.state is not before:
+            self._moved(f"RECOVERED: {cause.value} lifted")
+
+    def lift_by_hand(self) -> None:
+        """A person allows entries again: what only a person may lift, and a new count of repeats (P14)."""
+        self._ledger.forgive()
+        for cause in BY_HAND:
+            self.lift(cause)
+
+    def check_losses(self, equity_e8: int, holds: bool) -> None:
+        """Block by what the account has lost, open positions included, and plan the next look."""
+        self.roll(equity_e8)
+        self._ledger.mark(equity_e8)
+        for cause, detail in losses(self._risk, self._ledger, equity_e8):
+            self.block(cause, detail)
+        now = self._out.now_ns
+        if holds:
+            self._equity_check_ns = now + EQUITY_CHECK_NS
+        elif any(cause in self.mode.causes for cause in OF_THE_DAY):
+            self._equity_check_ns = (now // DAY_NS + 1) * DAY_NS
+        else:
+            self._equity_check_ns = FAR_NS
+
+    def roll(self, equity_e8: int) -> None:
+        """A new UTC day lifts what the old one had used up."""
+        if self._ledger.roll(self._out.now_ns, equity_e8):
+            for cause in OF_THE_DAY:
+                self.lift(cause)
+
+    def judge_streak(self) -> None:
+        found = streak(self._risk, self._ledger)
+        if found is not None:
+            if found[0] is Cause.STREAK_PAUSE:
+                self._pause_until_ns = self._out.now_ns + self._risk.streak_pause_min * MINUTE_NS
+            self.block(*found)
+
+    def timer(self) -> bool:
+        """A pause that is over ends; True when losses are to be looked at."""
+        if self._out.now_ns >= self._pause_until_ns:
+            self._pause_until_ns = FAR_NS
+            self.lift(Cause.STREAK_PAUSE)
+        return self._out.now_ns >= self._equity_check_ns
