@@ -131,6 +131,7 @@ class Execution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shutdown_policy: Literal["protect", "flatten"] = "protect"
     entry_type: Literal["market", "ioc", "maker"] = "market"
     max_slippage_bps: Positive = 10.0
+    recv_window_ms: Annotated[int, Meta(ge=100, le=5_000)] = 1_000
     keep_warm: bool = True
 
 

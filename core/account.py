@@ -20,11 +20,13 @@ from core.risk.exposure import Exposure
 from core.risk.gate import Gate
 from core.risk.ledger import RiskLedger
 from core.trader import EXIT_RETRY_NS, Trader
-from models.event import Fill, Funding, OrderReport
-from models.order import ApprovedOrder, OrderState, Purpose, TimeInForce
+from models.event import Fill, Funding, Held, OrderReport, Standing
+from models.order import ApprovedOrder, OrderState, Purpose, Refused, Side, TimeInForce
 from models.rows import FAR_NS
 
 SECOND_NS = 1_000_000_000
+EXIT_REACH_BPS = 50  # an exit as a limit order reaches so far through the touch: a tenth of the venue's band
+EXIT_BACKOFF_MAX = 3  # refused exits wait 0.2, 0.4, 0.8, then 1.6 s: never longer (invariant 18)
 
 
 class Account:
@@ -43,7 +45,8 @@ class Account:
         self._traders = traders
         self._gate = gate
         self._params = settings.strategy.params
-        self._leverage = settings.risk.leverage
+        self.leverage = settings.risk.leverage
+        self._adopted = 0
         self._resting: Exposure | None = None
 
     @property
@@ -72,10 +75,20 @@ class Account:
             return
         trader.exit_reason = trader.exit_reason or reason
         trader.retry_ns = FAR_NS
-        approved = self._gate.reduce(trader.index, records.side_of(lots), abs(lots), self._out.now_ns, self.ledger)
+        side, price = records.side_of(lots), self._exit_price(trader)
+        approved = self._gate.reduce(trader.index, side, abs(lots), self._out.now_ns, self.ledger, price)
         trader.exit_id = approved.client_id
         trader.move(PositionEvent.EXIT_SENT)
         self._send(trader, approved, trader.exit_reason)
+
+    def _exit_price(self, trader: Trader) -> int:
+        """0 for a market order; after a refusal every other try is an immediate limit order inside the band (F27)."""
+        if trader.exit_refusals % 2 == 0:
+            return 0
+        view = self._memory.view(trader.index)
+        if trader.position.lots > 0:
+            return view.get("bid") * (10_000 - EXIT_REACH_BPS) // 10_000
+        return -(-view.get("ask") * (10_000 + EXIT_REACH_BPS) // 10_000)
 
     def leave(self, reason: str) -> None:
         """Cancel entries, then close what is open."""
@@ -87,9 +100,11 @@ class Account:
     def cancel_entries(self, trader: Trader) -> None:
         for order in self.orders.alive(trader.index, Purpose.ENTRY):
             if not order.state.terminal:
-                self._cancel(order)
+                self.cancel(order)
 
-    def _cancel(self, order: Order) -> None:
+    def cancel(self, order: Order) -> None:
+        """Ask for the end of an order."""
+        order.cancelled_ns = self._out.now_ns
         self.ledger.message(self._out.now_ns)
         self._out.cancel(order.approved)
 
@@ -109,6 +124,9 @@ class Account:
             return
         trader = self._traders[order.approved.instrument]
         self._out.note("orders", records.order(self._out.now_ns, trader.instrument, order, event.reason))
+        if order.state is OrderState.REJECTED and not Refused.NOT_PLACED.within(event.reason):
+            entry = order.approved.purpose is Purpose.ENTRY
+            self.brakes.rejected(entry and Refused.MARGIN.within(event.reason), event.reason)
         if not order.alive:
             self._ended(trader, order)
 
@@ -118,7 +136,7 @@ class Account:
         if purpose is Purpose.ENTRY:
             self._entry_ended(trader)
         elif purpose is Purpose.EXIT:
-            self._exit_ended(trader)
+            self._exit_ended(trader, order)
         elif purpose is Purpose.STOP:
             self._stop_ended(trader, order)
 
@@ -136,11 +154,13 @@ class Account:
         if self.brakes.wants_flat:
             self.exit(trader, "force_exit")
 
-    def _exit_ended(self, trader: Trader) -> None:
+    def _exit_ended(self, trader: Trader, order: Order) -> None:
         trader.exit_id = ""
         if trader.position.lots and trader.state is PositionState.EXITING:
             trader.move(PositionEvent.EXIT_VOID)
-            trader.retry_ns = self._out.now_ns + EXIT_RETRY_NS
+            wait_ns = EXIT_RETRY_NS << min(trader.exit_refusals, EXIT_BACKOFF_MAX)
+            trader.exit_refusals += order.state is OrderState.REJECTED
+            trader.retry_ns = self._out.now_ns + wait_ns
 
     def _stop_ended(self, trader: Trader, order: Order) -> None:
         """A position whose stop is gone is not kept: refused, expired or part-filled, the rest leaves at once (P25)."""
@@ -158,7 +178,7 @@ class Account:
         trader = self._traders[event.instrument]
         fresh = trader.position.lots == 0
         realised, trip = trader.position.apply(event)
-        self.ledger.fill(realised, event.fee_e8)
+        self.ledger.fill(realised if event.realised_e8 is None else event.realised_e8, event.fee_e8)
         self._out.note("fills", partial(records.fill, event, trader.instrument, realised))
         if event.cause:
             trader.exit_reason = event.cause
@@ -181,6 +201,10 @@ class Account:
         if not fresh:
             self._memory.set(trader.index, stop_tick=tick)
             return
+        found = self.orders.get(trader.stop_id)
+        if found is not None and found.alive:  # a stop of a run before, found beside the position
+            trader.arm(found.approved.trigger, self._out.now_ns)
+            return
         trader.arm(tick, self._out.now_ns)
         held = trader.position.lots
         lots = order.approved.quantity if order is not None and entry else abs(held)
@@ -198,11 +222,12 @@ class Account:
         trader.disarm()
         trader.move(PositionEvent.CLOSED)
         trader.exit_reason = ""
+        trader.exit_refusals = 0
         trader.retry_ns = FAR_NS
         trader.cooldown_until_ns = self._out.now_ns + self._params.cooldown_s * SECOND_NS
         stop = self.orders.get(trader.stop_id)
         if stop is not None:
-            self._cancel(stop)
+            self.cancel(stop)
         self.cancel_entries(trader)
         self.ledger.trip(trip.net_e8)
         self.brakes.judge_streak()
@@ -211,6 +236,42 @@ class Account:
         self.ledger.fund(event.amount_e8)
         self._traders[event.instrument].position.fund(event.amount_e8)
         self.check_losses()
+
+    # -- what was there before us, or came beside us ----------------------------------------------------------
+
+    def begin(self, wallet_e8: int) -> None:
+        """The wallet as the venue tells it at the start."""
+        self.ledger.begin(wallet_e8)
+
+    def transfer(self, amount_e8: int) -> None:
+        """Money moved in or out beside trades."""
+        self.ledger.move(amount_e8)
+        self.check_losses()
+
+    def adopt(self, trader: Trader, held: Held, wallet_e8: int) -> None:
+        """Take over what the venue holds: the difference is booked as an execution of somebody else, and protected.
+
+        Its price is the venue's entry price where the position grows, else the mid; the wallet is the venue's.
+        """
+        lots, instrument = held.lots - trader.position.lots, trader.instrument
+        grows = trader.position.lots == 0 or (lots > 0) == (trader.position.lots > 0)
+        price = held.entry_e8 // instrument.tick_e8 if grows else self._memory.view(trader.index).get("mid2") // 2
+        if price <= 0:
+            price = abs(trader.position.cost // trader.position.lots) if trader.position.lots else 1
+        self._adopted += 1
+        side = Side.BUY if lots > 0 else Side.SELL
+        now = self._out.now_ns
+        self.fill(Fill(now, "", -self._adopted, trader.index, side, price, abs(lots), 0, False, now, "external"))
+        self.ledger.move(wallet_e8 - self.ledger.wallet_e8)
+
+    def recognise(self, trader: Trader, standing: Standing, *, keep: bool = True) -> Order:
+        """Take over an order found at the venue; with ``keep`` it is the stop of the position from now on."""
+        order = self.orders.add(self._gate.recognise(standing, self._out.now_ns))
+        order.state = order.proven = OrderState.ACCEPTED
+        order.venue_id, order.accepted_ns = standing.venue_id, self._out.now_ns
+        if keep:
+            trader.stop_id = standing.client_id
+        return order
 
     # -- time -------------------------------------------------------------------------------------------------
 
@@ -263,7 +324,7 @@ class Account:
                 price = self._memory.view(trader.index).get("mid2") // 2
                 worth = instrument.notional_e8(price, lots)
                 value += worth
-                margin += worth // self._leverage
+                margin += worth // self.leverage
         return Exposure(self.equity_e8(), value, margin, alive, alive_entries)
 
     def on_the_way(self) -> bool:

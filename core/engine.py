@@ -12,6 +12,7 @@ from functools import partial
 from config.settings import Settings
 from core import records
 from core.account import Account
+from core.custody import Custody
 from core.decision import MarketDecision, PositionState
 from core.kernels.state import Condition
 from core.kernels.state import Wake as Bits
@@ -29,12 +30,16 @@ from core.trader import Trader
 from models.action import EDGE, Action, Resync
 from models.control import Decision, Reason
 from models.event import (
+    AccountTruth,
+    Balance,
     BookInvalid,
     ClockOffset,
     Command,
     Event,
     Fill,
     Funding,
+    MarginCall,
+    NotFound,
     OrderReport,
     StreamState,
     Timer,
@@ -48,11 +53,15 @@ _TRUST, _TRIGGERS, _ASK, _BAR = Bits.TRUST, Bits.EXIT | Bits.ENTRY, Bits.ASK, Bi
 
 
 class Engine:
-    """All instruments, one account, one strategy. ``prefix`` (application, run epoch) begins every client order id."""
+    """All instruments, one account, one strategy. ``prefix`` (application, run epoch) begins every client order id.
+
+    ``custody`` is what every id of this program begins with; given where the venue is a real one, which can lose words.
+    """
 
     def __init__(
-        self, instruments: Sequence[Instrument], settings: Settings, prefix: str, strategy: Strategy | None = None
-    ) -> None:
+        self, instruments: Sequence[Instrument], settings: Settings, prefix: str, strategy: Strategy | None = None,
+        *, custody: str = "",
+    ) -> None:  # fmt: skip
         params = settings.strategy.params
         self.settings = settings
         self.instruments = tuple(instruments)
@@ -67,6 +76,13 @@ class Engine:
         self.brakes = Brakes(self._out, settings.risk, self.ledger, self.account.leave, self._moved)
         self.account.brakes = self.brakes
         self.mode, self.orders = self.brakes.mode, self.account.orders
+        self.custody: Custody | None = None
+        if custody:
+            self.custody = Custody(
+                self._out, self.account, self.brakes, self.traders, self.memory,
+                settings.execution.recv_window_ms * 1_000_000, lambda client_id: client_id.startswith(custody),
+            )  # fmt: skip
+            self.brakes.block(Cause.STARTING, "the account has not been read yet")
         asks = self.strategy.asks
         self._questions = (_TRIGGERS if asks.on_trigger else 0) | (_ASK if asks.every_frame else 0)
         if settings.records.every_snapshot or asks.every_frame:
@@ -80,9 +96,10 @@ class Engine:
         self._steps: dict[type, Callable[..., None]] = {
             Wake: self._wake,
             Timer: self._timer,
-            OrderReport: self.account.report,
-            Fill: self.account.fill,
+            OrderReport: self._report,
+            Fill: self._fill,
             Funding: self.account.funding,
+            **self._of_custody(),
             StreamState: self._stream,
             BookInvalid: self._book_invalid,
             ClockOffset: self._clock,
@@ -115,7 +132,31 @@ class Engine:
     @property
     def timer_ns(self) -> int:
         """The earliest deadline the engine asks to be woken at; ``FAR_NS`` when none."""
-        return min(self.brakes.timer_ns, self._ask_ns, *(trader.timer_ns for trader in self.traders))
+        due_ns = min(self.brakes.timer_ns, self._ask_ns, *(trader.timer_ns for trader in self.traders))
+        return due_ns if self.custody is None else min(due_ns, self.custody.timer_ns)
+
+    # -- the venue's words ------------------------------------------------------------------------------------
+
+    def _of_custody(self) -> dict[type, Callable[..., None]]:
+        """Facts that only a real venue tells."""
+        if self.custody is None:
+            return {}
+        return {
+            NotFound: self.custody.not_found,
+            AccountTruth: self.custody.truth,
+            Balance: self.custody.balance,
+            MarginCall: self.custody.margin_call,
+        }
+
+    def _report(self, event: OrderReport) -> None:
+        self.account.report(event)
+        if self.custody is not None:
+            self.custody.report(event)
+
+    def _fill(self, event: Fill) -> None:
+        self.account.fill(event)
+        if self.custody is not None:
+            self.custody.fill(event)
 
     # -- market facts -----------------------------------------------------------------------------------------
 
@@ -290,6 +331,8 @@ class Engine:
             self.account.timer(trader)
         if now >= self._ask_ns:
             self._ask_by_clock()
+        if self.custody is not None:
+            self.custody.timer()
         if self.brakes.timer():
             self.account.check_losses()
 
@@ -297,7 +340,10 @@ class Engine:
 
     def _command(self, event: Command) -> None:
         brakes = self.brakes
-        if event.name == "allow_entries":
+        if event.name == "start":
+            if self.custody is not None:
+                self.custody.start()
+        elif event.name == "allow_entries":
             brakes.lift_by_hand()
         elif event.name == "stop_entries":
             brakes.block(Cause.OPERATOR, f"{event.source}: entries stopped")

@@ -64,7 +64,8 @@ class Fill(msgspec.Struct, frozen=True, tag="fill"):
     fee_e8: int
     maker: bool
     venue_ns: int
-    cause: str = ""  # «liquidation», «adl» … for executions nobody here asked for
+    cause: str = ""  # «liquidation», «adl», «external» … for executions nobody here asked for
+    realised_e8: int | None = None  # the venue's own figure, where it tells one
 
 
 class Funding(msgspec.Struct, frozen=True, tag="funding"):
@@ -167,7 +168,8 @@ class ClockOffset(msgspec.Struct, frozen=True, tag="clock"):
 
 class Command(msgspec.Struct, frozen=True, tag="command"):
     """An operator's word: ``stop_entries``, ``allow_entries``, ``flatten``, ``kill``; or the end of the run:
-    ``shutdown`` closes what is open, ``handover`` leaves it with its stop. Both enter nothing more.
+    ``shutdown`` closes what is open, ``handover`` leaves it with its stop. Both enter nothing more. ``start`` says that
+    all lines to a real venue are up.
     """
 
     at_ns: int

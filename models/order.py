@@ -65,6 +65,19 @@ class OrderState(enum.StrEnum):
 _TERMINAL = frozenset({OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED})
 
 
+class Refused(enum.StrEnum):
+    """Why the venue refused an order, where it changes what we do next; ``OrderReport.reason`` begins with the word."""
+
+    MARGIN = "MARGIN"
+    REDUCE_ONLY = "REDUCE_ONLY"  # nothing to reduce, or other reducing orders use it up
+    PRICE_BAND = "PRICE_BAND"  # a market order now would leave the venue's price band
+    WOULD_TRIGGER = "WOULD_TRIGGER"  # the stop's condition is met already
+    NOT_PLACED = "NOT_PLACED"  # proven: the order never reached the venue
+
+    def within(self, reason: str) -> bool:
+        return reason.startswith(self.value)
+
+
 class Intent(msgspec.Struct, frozen=True):
     """What a strategy wishes: a direction on an instrument and why. It names no price, size or order type."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from models.event import Fill, OrderReport
 from models.order import ApprovedOrder, OrderState, Purpose
+from models.rows import FAR_NS
 
 KEPT = 256  # terminal orders kept for late or repeated news; beyond it the oldest is forgotten
 
@@ -24,7 +25,8 @@ class Order:
     """One own order as it stands: what was approved, the venue's word, what has filled."""
 
     __slots__ = (
-        "accepted_ns", "approved", "cost", "fee_e8", "filled", "proven", "reported", "state", "trades", "venue_id",
+        "accepted_ns", "approved", "cancelled_ns", "cost", "fee_e8", "filled", "proven", "reported", "state", "trades",
+        "venue_id",
     )  # fmt: skip
 
     def __init__(self, approved: ApprovedOrder) -> None:
@@ -37,6 +39,7 @@ class Order:
         self.cost = 0  # sum of ticks · lots
         self.fee_e8 = 0
         self.accepted_ns = -1
+        self.cancelled_ns = FAR_NS  # when we last asked for its end
         self.trades: set[int] = set()
 
     @property
@@ -82,6 +85,10 @@ class Orders:
     def none_alive(self) -> bool:
         return not self._alive
 
+    def all_alive(self) -> list[Order]:
+        """Own orders that are not over, oldest first."""
+        return list(self._alive.values())
+
     def alive(self, instrument: int, purpose: Purpose | None = None) -> list[Order]:
         """Own orders of an instrument that are not over, oldest first."""
         return [
@@ -104,7 +111,7 @@ class Orders:
         if order.state is not OrderState.UNKNOWN:
             order.proven = order.state
         order.venue_id = report.venue_id or order.venue_id
-        if order.accepted_ns < 0:
+        if order.accepted_ns < 0 and order.state is not OrderState.UNKNOWN:
             order.accepted_ns = report.at_ns
         return order
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 from config.settings import Risk
@@ -14,6 +15,8 @@ from models.rows import FAR_NS
 
 EQUITY_CHECK_NS = 1_000_000_000  # loss limits see open profit once a second while a position is open
 MINUTE_NS = 60 * 1_000_000_000
+REJECTIONS_MAX, REJECTIONS_PAUSE_NS = 5, 5 * MINUTE_NS  # P19: five in a minute pause entries, a second time for good
+MARGIN_REJECTIONS_MAX = 3  # F25: three within a minute
 
 
 class Brakes:
@@ -30,10 +33,13 @@ class Brakes:
         self._moved = moved
         self._equity_check_ns = FAR_NS
         self._pause_until_ns = FAR_NS
+        self._rejected: deque[tuple[int, bool]] = deque(maxlen=REJECTIONS_MAX)  # when, and whether for want of margin
+        self._rejections_until_ns = FAR_NS
+        self._rejections_before = False
 
     @property
     def timer_ns(self) -> int:
-        return min(self._equity_check_ns, self._pause_until_ns)
+        return min(self._equity_check_ns, self._pause_until_ns, self._rejections_until_ns)
 
     @property
     def wants_flat(self) -> bool:
@@ -58,6 +64,7 @@ class Brakes:
     def lift_by_hand(self) -> None:
         """A person allows entries again: what only a person may lift, and a new count of repeats (P14)."""
         self._ledger.forgive()
+        self._rejections_before = False
         for cause in BY_HAND:
             self.lift(cause)
 
@@ -81,6 +88,23 @@ class Brakes:
             for cause in OF_THE_DAY:
                 self.lift(cause)
 
+    def rejected(self, margin: bool, detail: str) -> None:
+        """The venue refused an order of ours (P19); ``margin``: an entry, for want of margin (F25)."""
+        now = self._out.now_ns
+        self._rejected.append((now, margin))
+        recent = [lack for at_ns, lack in self._rejected if at_ns > now - MINUTE_NS]
+        if sum(recent) >= MARGIN_REJECTIONS_MAX:
+            self.block(Cause.MARGIN, f"{sum(recent)} entries refused for want of margin within 1 min: {detail}")
+        if len(recent) < REJECTIONS_MAX:
+            return
+        self._rejected.clear()
+        if self._rejections_before:
+            self.block(Cause.REJECTIONS_AGAIN, f"{REJECTIONS_MAX} rejections within 1 min a second time: {detail}")
+        else:
+            self._rejections_before = True
+            self._rejections_until_ns = now + REJECTIONS_PAUSE_NS
+            self.block(Cause.REJECTIONS, f"{REJECTIONS_MAX} rejections within 1 min, entries pause 5 min: {detail}")
+
     def judge_streak(self) -> None:
         found = streak(self._risk, self._ledger)
         if found is not None:
@@ -93,4 +117,7 @@ class Brakes:
         if self._out.now_ns >= self._pause_until_ns:
             self._pause_until_ns = FAR_NS
             self.lift(Cause.STREAK_PAUSE)
+        if self._out.now_ns >= self._rejections_until_ns:
+            self._rejections_until_ns = FAR_NS
+            self.lift(Cause.REJECTIONS)
         return self._out.now_ns >= self._equity_check_ns

@@ -17,10 +17,12 @@ from core.risk.exposure import Exposure
 from core.risk.ledger import Entry, RiskLedger
 from core.risk.limits import LIMITS, Question, Refusal
 from core.risk.sizing import entry_lots
+from models.event import Standing
 from models.instrument import Instrument
 from models.order import ApprovedOrder, Intent, OrderType, Purpose, Side, TimeInForce
 
 SECOND_NS = 1_000_000_000
+PURPOSE_AT = 10  # client ids: two letters of the program, eight of the run, the purpose, a number
 
 
 class Gate:
@@ -106,10 +108,25 @@ class Gate:
             intent.side, intent.instrument, Purpose.ENTRY, question.lots, at_ns, kind=kind, force=force, price=price
         )
 
-    def reduce(self, instrument: int, side: Side, lots: int, at_ns: int, ledger: RiskLedger) -> ApprovedOrder:
-        """A market order that can only reduce a position of at least ``lots``. Never denied."""
+    def reduce(
+        self, instrument: int, side: Side, lots: int, at_ns: int, ledger: RiskLedger, price: int = 0
+    ) -> ApprovedOrder:
+        """An order that can only reduce a position of at least ``lots``: at market, or an immediate limit order at
+        ``price``. Never denied."""
         ledger.message(at_ns)
-        return self._approve(side, instrument, Purpose.EXIT, lots, at_ns, reduce_only=True)
+        kind, force = (OrderType.LIMIT, TimeInForce.IOC) if price > 0 else (OrderType.MARKET, TimeInForce.GTC)
+        return self._approve(
+            side, instrument, Purpose.EXIT, lots, at_ns, kind=kind, force=force, price=price, reduce_only=True
+        )
+
+    def recognise(self, standing: Standing, at_ns: int) -> ApprovedOrder:
+        """An order of a run before, found at the venue: it was approved then, its purpose stands in its id."""
+        purpose = next((one for one in Purpose if one.value == standing.client_id[PURPOSE_AT : PURPOSE_AT + 1]), None)
+        kind = OrderType.STOP_MARKET if standing.stop else OrderType.LIMIT if standing.price else OrderType.MARKET
+        return ApprovedOrder(
+            standing.client_id, standing.instrument, standing.side, kind, TimeInForce.GTC, standing.price,
+            standing.quantity, standing.trigger, standing.reduce_only, purpose or Purpose.ENTRY, at_ns,
+        )  # fmt: skip
 
     def stop(
         self, instrument: int, side: Side, lots: int, trigger: int, at_ns: int, ledger: RiskLedger

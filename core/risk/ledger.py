@@ -36,6 +36,8 @@ class RiskLedger:
         self.day_fees_e8 = 0
         self.fees_e8 = 0
         self.funding_e8 = 0
+        self.moved_e8 = 0  # deposits, transfers, differences adopted
+        self.restored = False  # whether the marks come from the venue or from a run before
         self.gross_e8 = 0
         self.losses_in_row = 0
         self.wins = 0
@@ -71,6 +73,21 @@ class RiskLedger:
     def fund(self, amount_e8: int) -> None:
         self.wallet_e8 += amount_e8
         self.funding_e8 += amount_e8
+
+    def begin(self, wallet_e8: int) -> None:
+        """The wallet as first read from the venue; without a history the limits count from it."""
+        if self.restored:
+            self.move(wallet_e8 - self.wallet_e8)
+        else:
+            self.start_e8 = self.wallet_e8 = self.peak_e8 = self.day_start_e8 = wallet_e8
+            self.restored = True
+
+    def move(self, amount_e8: int) -> None:
+        """Money that moved beside trades: neither profit nor loss, so every mark moves with it."""
+        self.moved_e8 += amount_e8
+        self.wallet_e8 += amount_e8
+        self.peak_e8 += amount_e8
+        self.day_start_e8 += amount_e8
 
     def trip(self, net_e8: int) -> None:
         """Count a closed round trip; a win ends the losing streak."""

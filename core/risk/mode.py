@@ -30,6 +30,20 @@ class Cause(enum.StrEnum):
     DRAWDOWN = "P22"
     CEILING = "P04"
     KILL = "KILL"
+    UNKNOWN = "P18"
+    UNKNOWN_LONG = "P18_LONG"
+    REJECTIONS = "P19"
+    REJECTIONS_AGAIN = "P19_AGAIN"
+    MARGIN = "MARGIN"
+    UNPROTECTED = "P25"
+    MONEY = "P28"
+    POSITION = "P29"
+    FILL = "P30"
+    SHAPE = "P31"
+    EXTERNAL = "EXTERNAL"
+    INSTANCE = "INSTANCE"
+    BLIND = "BLIND"
+    LIQUIDATED = "LIQUIDATED"
 
 
 LEVEL: dict[Cause, Operating] = {
@@ -49,6 +63,20 @@ LEVEL: dict[Cause, Operating] = {
     Cause.DRAWDOWN: Operating.HALTED,
     Cause.CEILING: Operating.HALTED,
     Cause.KILL: Operating.HALTED,
+    Cause.UNKNOWN: Operating.ENTRY_BLOCKED,
+    Cause.UNKNOWN_LONG: Operating.REDUCING,
+    Cause.REJECTIONS: Operating.ENTRY_BLOCKED,
+    Cause.REJECTIONS_AGAIN: Operating.ENTRY_BLOCKED,
+    Cause.MARGIN: Operating.ENTRY_BLOCKED,
+    Cause.UNPROTECTED: Operating.REDUCING,
+    Cause.MONEY: Operating.ENTRY_BLOCKED,
+    Cause.POSITION: Operating.ENTRY_BLOCKED,
+    Cause.FILL: Operating.ENTRY_BLOCKED,
+    Cause.SHAPE: Operating.ENTRY_BLOCKED,
+    Cause.EXTERNAL: Operating.ENTRY_BLOCKED,
+    Cause.INSTANCE: Operating.ENTRY_BLOCKED,
+    Cause.BLIND: Operating.ENTRY_BLOCKED,
+    Cause.LIQUIDATED: Operating.HALTED,
 }
 """Cause → the least state it demands."""
 
@@ -61,12 +89,20 @@ STICKY = frozenset(
         Cause.DRAWDOWN,
         Cause.CEILING,
         Cause.KILL,
+        Cause.REJECTIONS_AGAIN,
+        Cause.UNPROTECTED,
+        Cause.POSITION,
+        Cause.FILL,
+        Cause.LIQUIDATED,
     }
 )
 OF_THE_DAY = (Cause.DAILY_LOSS_SOFT, Cause.FEE_BUDGET)
 """Causes that midnight (UTC) lifts."""
 
-BY_HAND = (Cause.OPERATOR, Cause.REPEATED, Cause.STREAK_HALT, Cause.FAULT)
+BY_HAND = (
+    Cause.OPERATOR, Cause.REPEATED, Cause.STREAK_HALT, Cause.FAULT, Cause.REJECTIONS_AGAIN, Cause.MARGIN,
+    Cause.UNPROTECTED, Cause.POSITION, Cause.FILL, Cause.EXTERNAL, Cause.MONEY,
+)  # fmt: skip
 """Causes that a person lifts by allowing entries; what halts needs more."""
 
 _ORDER = (Operating.NORMAL, Operating.ENTRY_BLOCKED, Operating.REDUCING, Operating.HALTED)

@@ -51,8 +51,11 @@ class Desk:
         instruments: Sequence[Instrument] = (INSTRUMENT,),
         strategy: Strategy | None = None,
         at_ns: int = START_NS,
+        *,
+        custody: bool = False,
     ) -> None:
-        self.engine = Engine(instruments, wanted or settings(), PREFIX, strategy)
+        family = PREFIX[:2] if custody else ""
+        self.engine = Engine(instruments, wanted or settings(), PREFIX, strategy, custody=family)
         self.now_ns = at_ns
         self.log: list[Action] = []
         self.trades = 0

@@ -301,7 +301,9 @@ def test_an_exit_is_tried_again_until_flat(word: OrderState) -> None:
     desk.report(order, FILLED, left)
     desk.confirm(actions)
     assert notes(actions, "trades")[0]["exit_reason"] == "book_reversal"
-    assert (desk.engine.timer_ns, desk.engine.account.unfinished()) == (FAR_NS, False)
+    assert not desk.engine.account.unfinished()
+    desk.timers(301)  # so long do rejections keep entries waiting (P19)
+    assert desk.engine.timer_ns == FAR_NS
 
 
 def test_a_retry_waits_200_milliseconds() -> None:
@@ -1067,3 +1069,41 @@ def test_hourly_and_daily_counts_disarm_too() -> None:
             desk.report(order, OrderState.REJECTED)
         desk.wait(2_000).book()
     assert blocked(desk) != "NORMAL"
+
+
+# -- refusals -------------------------------------------------------------------------------------------------------
+
+
+def refused(desk: Desk, times: int, reason: str) -> None:
+    """Entries that the venue refuses, two seconds apart."""
+    for _ in range(times):
+        desk.report(desk.sent(desk.signal()), REJECTED, reason=reason)
+        desk.wait(2_000).book()
+
+
+def test_rejections_pause_entries_and_a_second_time_stop_them() -> None:
+    """P19: five refusals within a minute block entries for five minutes; again, and a person has to look."""
+    desk = ready("strategy.params.cooldown_s=0", "risk.repeat_entries_max=99")
+    refused(desk, 5, "-1111 bad precision")
+    assert blocked(desk) == "ENTRY_BLOCKED P19"
+    desk.timers(301)
+    desk.book()
+    assert blocked(desk) == "NORMAL"
+    refused(desk, 5, "-1111 bad precision")
+    assert blocked(desk) == "ENTRY_BLOCKED P19_AGAIN"
+    desk.command("allow_entries")
+    assert blocked(desk) == "NORMAL"
+
+
+def test_want_of_margin_blocks_sooner() -> None:
+    """F25: three entries refused for want of margin within a minute, and a person has to look."""
+    desk = ready("strategy.params.cooldown_s=0", "risk.repeat_entries_max=99")
+    refused(desk, 3, "MARGIN: -2019 Margin is insufficient.")
+    assert blocked(desk) == "ENTRY_BLOCKED MARGIN"
+
+
+def test_an_order_that_was_never_placed_is_no_rejection() -> None:
+    """What is proven absent was refused by nobody: it does not count."""
+    desk = ready("strategy.params.cooldown_s=0", "risk.repeat_entries_max=99")
+    refused(desk, 6, "NOT_PLACED: the venue does not know it")
+    assert blocked(desk) == "NORMAL"

@@ -27,15 +27,16 @@ def test_every_cause_has_a_level() -> None:
 
 
 def test_causes_that_halt() -> None:
-    """Hard daily loss, drawdown, the compiled ceiling and the kill switch halt; everything else leaves more."""
+    """Hard daily loss, drawdown, the compiled ceiling, a liquidation and the kill switch halt; nothing else does."""
     halting = {cause.value for cause, level in LEVEL.items() if level is Operating.HALTED}
-    assert halting == {"P21", "P22", "P04", "KILL"}
+    assert halting == {"P21", "P22", "P04", "KILL", "LIQUIDATED"}
 
 
 def test_every_halt_is_sticky() -> None:
     """What halts, and what a person must look at, survives a restart (invariant 13)."""
     halting = {cause for cause, level in LEVEL.items() if level is Operating.HALTED}
-    assert halting | {Cause.OPERATOR, Cause.REPEATED, Cause.STREAK_HALT} == STICKY
+    looked_at = {Cause.OPERATOR, Cause.REPEATED, Cause.STREAK_HALT, Cause.REJECTIONS_AGAIN, Cause.UNPROTECTED}
+    assert halting | looked_at | {Cause.POSITION, Cause.FILL} == STICKY
 
 
 @pytest.mark.parametrize("cause", list(Cause))

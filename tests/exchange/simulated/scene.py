@@ -143,7 +143,8 @@ class Scene:
 
 def short(report: Report) -> str:
     if isinstance(report, OrderReport):
-        return f"{report.state.value} {report.client_id}" + (f" {report.reason.split()[0]}" if report.reason else "")
+        words = [word for word in report.reason.split() if not word.endswith(":")]
+        return " ".join([report.state.value, report.client_id, *words[:1]])
     if isinstance(report, Fill):
         return f"fill {report.client_id} {report.quantity}@{report.price}"
     return f"funding {report.amount_e8}"
