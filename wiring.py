@@ -53,6 +53,7 @@ from storage.cold.keeper import ACTION, Finish, JournalKeeper, encode, kept
 from storage.cold.recording import Recording
 from storage.cold.recording_writer import RecordingWriter
 from storage.cold.records import RunFiles, make_run_folder
+from storage.cold.selection import Selection
 from utils.clock import RunClock
 
 MILLISECOND_NS = 1_000_000
@@ -161,7 +162,7 @@ def build(
         written = _journal(place, settings, meta)
         keeper = JournalKeeper(written)
         closing.append(written.close)
-    files = RunFiles(place.folder, place.run_id, threaded=threaded)  # after what may be refused: it makes the folder
+    files = RunFiles(place.folder, place.run_id, feed=feed, threaded=threaded)  # makes the folder: after refusals
     session = Session(engine, venue, keeper, Printer(files, observer))
     session.agenda.extend(agenda)
     writer = _recorder(place, settings, meta, wait=not threaded) if record else None
@@ -264,10 +265,10 @@ def paper_virtual(
 
 
 def history(
-    settings: Settings, paths: Sequence[Path], *, mode: str, started_ns: int,
+    settings: Settings, paths: Sequence[Path], *, mode: str, started_ns: int, selection: Selection | None = None,
     observer: Callable[[Note], None] | None = None,
 ) -> tuple[Parts, list[Recording]]:  # fmt: skip
-    """Recorded markets through the same engine against the simulated exchange."""
+    """Recorded markets through the same engine against the simulated exchange; of their contracts, ``selection``'s."""
     recordings = [Recording.open(path) for path in paths]
     instruments = recorded_instruments(recordings[0].meta, paths[0])
     for path, recording in zip(paths[1:], recordings[1:], strict=True):
@@ -281,7 +282,7 @@ def history(
     names = [recording.folder.name for recording in recordings]
     parts = build(
         settings,
-        instruments,
+        instruments if selection is None else selection.instruments,
         Place(settings, mode, started_ns),
         feed=f"file:{names[0]}",
         epoch=str(recordings[0].meta.get("epoch", "|".join([*names, digest(settings)]))),
@@ -372,6 +373,7 @@ class SocketVenue:
     def __init__(
         self, name: str, feed: MarketFeed, market: MarketRest, line: Line, instruments: tuple[Instrument, ...]
     ) -> None:
+        self.gone: asyncio.Task[int] | None = None  # done when an exchange of ours has ended by itself
         self.name = name
         self.feed = feed
         self.market = market
@@ -401,13 +403,14 @@ async def choose_venue(
                 f"{feed.stream_url} did not deliver market data within {feed.deliver_timeout_s:g} s; check the "
                 "network, or use --feed embedded"
             )
-    rest_url, stream_url = await stack.enter_async_context(embedded(emulator, lambda: warm(settings)))
-    venue = await _connect(stack, settings, EMBEDDED, rest_url, stream_url, clock)
+    exchange = await stack.enter_async_context(embedded(emulator, lambda: warm(settings)))
+    venue = await _connect(stack, settings, EMBEDDED, exchange.rest_url, exchange.stream_url, clock)
     if venue is None:
         raise VenueUnreachableError(
             f"the embedded exchange did not deliver market data within {EMBEDDED_TIMEOUT_S:g} s; is the machine out of "
             "memory or time? free some and start again"
         )
+    venue.gone = exchange.gone
     return venue
 
 
@@ -519,6 +522,11 @@ class Again:
     @property
     def recording(self) -> Recording:
         return self._recording
+
+    @property
+    def feed(self) -> str:
+        """Where its market came from, as its records say."""
+        return str(self._header.get("source", ""))
 
     def parts(self, scratch: Path) -> Parts:
         """The same parts once more, with the first run's settings, writing to ``scratch``."""

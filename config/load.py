@@ -11,7 +11,8 @@ import math
 import os
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+import zoneinfo
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -117,14 +118,15 @@ def _is_mapping(kind: Any) -> bool:
 
 def allowed(key: str) -> str:
     """What a key accepts, in words: ``a whole number from 1 to 125``."""
-    schema = msgspec.json.schema(LEAVES[key])
-    return _allowed(schema)
+    return _allowed(msgspec.json.schema(LEAVES[key]))
 
 
 _WORDS = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "string": "a text"}
 
 
 def _allowed(schema: Mapping[str, Any]) -> str:
+    if "description" in schema:
+        return str(schema["description"])
     if "enum" in schema:
         return "one of " + ", ".join(str(value) for value in schema["enum"])
     kind = schema.get("type", "value")
@@ -222,7 +224,7 @@ def _from_environment(environment: Mapping[str, str], mistakes: list[str]) -> tu
             known = [*(PREFIX + short for short in SHORT_NAMES), *NOT_SETTINGS, *map(variable_name, LEAVES)]
             mistakes.append(f"environment {name}: is not a setting{_did_you_mean(name, known)}")
             continue
-        found.append(Given(key, environment[name], f"environment {name}", True))
+        found.append(Given(key, _unquoted(environment[name]), f"environment {name}", True))
     return found, used
 
 
@@ -247,8 +249,17 @@ def _from_overrides(overrides: Sequence[str], mistakes: list[str]) -> list[Given
         if not equals:
             mistakes.append(f"--set {override}: has no value; write it like --set risk.leverage=5")
             continue
-        found.append(Given(key.strip(), value.strip(), f"--set {key.strip()}", True))
+        found.append(Given(key.strip(), _unquoted(value.strip()), f"--set {key.strip()}", True))
     return found
+
+
+def _unquoted(text: str) -> str:
+    """The inside of a TOML string; any other text as it is. Not every shell takes quotes away."""
+    if text[:1] in ("'", '"'):
+        with contextlib.suppress(ValueError, RecursionError):  # no TOML: the text itself
+            value = tomllib.loads(f"value = {text}")["value"]
+            return value if isinstance(value, str) else text
+    return text
 
 
 PROFILED = ("risk", "hypothesis")
@@ -262,9 +273,8 @@ def _with_profiles(base: list[Given], user: list[Given], mistakes: list[str]) ->
         asked = [given for given in user if given.key == key]
         if not asked:
             continue
-        name = str(asked[-1].value)
         try:
-            _value(key, asked[-1])
+            name = _value(key, asked[-1])
         except ValueError:
             continue  # reported when the value itself is merged
         given_by = _from_file(HERE / "profiles" / f"{name}.toml", f"profile {name}", mistakes)
@@ -311,6 +321,8 @@ def _value(key: str, given: Given, entry: str = "") -> Any:
             continue
         if not _finite(value):
             raise ValueError("it must be a finite number")
+        if key in CHECKS:
+            CHECKS[key](value)
         return value
     raise ValueError(f"it must be {allowed(key)}")
 
@@ -320,8 +332,23 @@ def _readings(text: str) -> list[Any]:
     readings: list[Any] = []
     with contextlib.suppress(ValueError, RecursionError):  # not TOML: the list below, or the text itself, may fit
         readings.append(tomllib.loads(f"value = {text}")["value"])
-    readings.append([part.strip() for part in text.split(",") if part.strip()])
+    readings.append([_unquoted(part.strip()) for part in text.split(",") if part.strip()])
     return readings
+
+
+def _require_zone(name: str) -> None:
+    """Raises ValueError for a time zone that this machine does not know, unless it knows none at all."""
+    with contextlib.suppress(KeyError, ValueError, OSError):
+        zoneinfo.ZoneInfo(name)
+        return
+    known = zoneinfo.available_timezones()
+    if known:  # without the system's tzdata nothing can be told; `doctor` says so
+        near = nearest(name, known)
+        raise ValueError(f"it must be an IANA time zone{f'; did you mean {near}?' if near else ' such as Asia/Seoul'}")
+
+
+CHECKS: dict[str, Callable[[Any], None]] = {"app.timezone": _require_zone}
+"""What no type can say. Each raises ValueError with what would be right."""
 
 
 def _finite(value: Any) -> bool:

@@ -44,6 +44,7 @@ def _orders(settings: Settings) -> Iterator[Broken]:
         ("risk.entry_orders_max", "risk.open_orders_max"),
         ("risk.messages_per_s", "risk.messages_per_10s"),
         ("risk.messages_per_10s", "risk.messages_per_min"),
+        ("risk.entries_per_hour", "risk.entries_per_day"),
         ("trust.fresh_ms", "trust.stale_ms"),
     ):
         low_value, high_value = _at(settings, low), _at(settings, high)
@@ -70,6 +71,10 @@ def _shares(settings: Settings) -> Iterator[Broken]:
     lower = [symbol for symbol in symbols if symbol != symbol.upper()]
     if lower:
         yield ("feed.symbols",), f"feed.symbols has {lower[0]}; contracts are written in capitals: {lower[0].upper()}"
+    for name in settings.risk.order_quantity_max:
+        if name != name.upper():  # it would bound nothing, in silence
+            key = "risk.order_quantity_max"
+            yield (key,), f"{key} names {name}; contracts are written in capitals: {name.upper()}"
 
 
 def _unavailable(settings: Settings) -> Iterator[Broken]:

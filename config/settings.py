@@ -15,8 +15,8 @@ from msgspec import Meta
 APPLICATION = "scalper"
 """The program's name: prefix of metrics and, in capitals, of environment variables."""
 
-Positive = Annotated[float, Meta(gt=0)]
-NotNegative = Annotated[float, Meta(ge=0)]
+Positive = Annotated[float, Meta(gt=0, le=1_000_000_000)]  # the kernels compare in int64: a billion fits everywhere
+NotNegative = Annotated[float, Meta(ge=0, le=1_000_000_000)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
 PositivePercent = Annotated[float, Meta(gt=0, le=100)]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -24,7 +24,11 @@ Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 CountOrNone = Annotated[int, Meta(ge=0, le=1_000_000)]
 Milliseconds = Annotated[int, Meta(ge=0, le=3_600_000)]
 Seconds = Annotated[int, Meta(ge=1, le=86_400)]
-Symbol = Annotated[str, Meta(pattern=r"^\S{2,40}$")]
+Symbol = Annotated[str, Meta(pattern=r"^\w{2,40}$")]
+Symbols = Annotated[
+    tuple[Symbol, ...],
+    Meta(min_length=1, max_length=50, description="a list of 1 to 50 symbols such as BTCUSDT; at least one is needed"),
+]
 Text = Annotated[str, Meta(min_length=1)]
 
 CEILING_EQUITY = {"owner": 10.0, "cautious": 7.0}
@@ -41,19 +45,19 @@ class App(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Feed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    symbols: Annotated[tuple[Symbol, ...], Meta(min_length=1, max_length=50)] = ("BTCUSDT",)
+    symbols: Symbols = ("BTCUSDT",)
     source: Annotated[str, Meta(pattern=r"^(auto|binance|embedded|file:.+)$")] = "auto"
     record: bool = True
-    deliver_timeout_s: Annotated[float, Meta(gt=0, le=60)] = 3.0
+    deliver_timeout_s: Annotated[float, Meta(ge=0.1, le=60)] = 3.0
     depth_speed_ms: Literal[0, 100, 250, 500] = 100
     transport: Literal["picows", "websockets"] = "picows"
     prime: bool = True
     tick_ms: Annotated[int, Meta(ge=10, le=1_000)] = 100
     rest_url: Annotated[str, Meta(pattern=r"^https?://[^/]+$")] = "https://fapi.binance.com"
     stream_url: Annotated[str, Meta(pattern=r"^wss?://[^/]+$")] = "wss://fstream.binance.com"
-    backoff_cap_s: Annotated[float, Meta(gt=0, le=600)] = 60.0
+    backoff_cap_s: Annotated[float, Meta(ge=1, le=600)] = 60.0
     attempts_per_5min: Annotated[int, Meta(ge=1, le=290)] = 20
-    rotate_h: Annotated[float, Meta(gt=0, le=23.5)] = 23.0
+    rotate_h: Annotated[float, Meta(ge=0.1, le=23.5)] = 23.0
     frame_kb_max: Annotated[int, Meta(ge=64, le=16_384)] = 4_096
 
 
@@ -61,7 +65,7 @@ class ScalperParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Design §8, table of the scalper."""
 
     bar_s: Annotated[int, Meta(ge=1, le=3_600)] = 5
-    baseline_bars: Annotated[int, Meta(ge=2, le=500)] = 20
+    baseline_bars: Annotated[int, Meta(ge=2, le=255)] = 20
     volume_multiple: Positive = 3.0
     imbalance_levels: Annotated[int, Meta(ge=1, le=20)] = 5
     imbalance_window_ms: Annotated[int, Meta(ge=1, le=60_000)] = 250
@@ -71,7 +75,7 @@ class ScalperParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     momentum_history_min: Annotated[int, Meta(ge=1, le=30)] = 30
     momentum_ready_min: Annotated[int, Meta(ge=1, le=30)] = 2
     fade_bars: Annotated[int, Meta(ge=1, le=100)] = 3
-    fade_multiple: Annotated[float, Meta(ge=0)] = 0.8
+    fade_multiple: NotNegative = 0.8
     hold_min_s: Annotated[int, Meta(ge=0, le=86_400)] = 15
     reversal: Annotated[float, Meta(gt=0, le=1)] = 0.40
     reversal_hold_ms: Annotated[int, Meta(ge=0, le=60_000)] = 1_000
@@ -108,9 +112,9 @@ class Risk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quote_gap_max_ticks: CountOrNone = 2  # P10
     quote_gap_ms: Milliseconds = 500  # P10
     move_max_pct_per_s: Positive = 0.5  # P10
-    messages_per_s: Count = 5  # P12
-    messages_per_10s: Count = 20  # P12
-    messages_per_min: Count = 60  # P12
+    messages_per_s: Annotated[int, Meta(ge=1, le=30)] = 5  # P12
+    messages_per_10s: Annotated[int, Meta(ge=1, le=300)] = 20  # P12
+    messages_per_min: Annotated[int, Meta(ge=1, le=1_200)] = 60  # P12
     repeat_entries_max: Count = 3  # P14
     repeat_window_s: Seconds = 60  # P14
     entries_per_hour: Count = 30  # P14
@@ -162,7 +166,9 @@ class Trust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Hypothesis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     profile: Literal["aggressive", "cautious"] = "aggressive"
     spread_max_bps: Positive = 4.0
-    depth_bps: Annotated[float, Meta(gt=0, le=500)] = 5.0
+    depth_bps: Annotated[
+        float, Meta(ge=1, le=500, multiple_of=1, description="a whole number of bps from 1 to 500")
+    ] = 5.0
     depth_min_usdt: NotNegative = 20_000.0
     imbalance_max: Share = 0.0
     liquidations_max: CountOrNone = 8
@@ -200,8 +206,16 @@ class Telegram(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Storage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    url: Text = "sqlite:///trades.db"
-    models_url: Text = "file:models"
+    url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(sqlite:///|postgresql://).+$",
+            description="of the form sqlite:///FILE or postgresql://HOST/DATABASE",
+        ),
+    ] = "sqlite:///trades.db"
+    models_url: Annotated[
+        str, Meta(pattern=r"^(file:|s3://).+$", description="of the form file:FOLDER or s3://BUCKET/FOLDER")
+    ] = "file:models"
 
 
 class Ui(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -37,6 +37,13 @@ HEAD = ("ts", "level", "event", "logger", "run_id", "mode")
 VARYING = frozenset(["ts", "us", "ms", "lag_ms", "ack_ms", "age_ms", "seq", "attempt", "retry_after_s", "gap", "stack"])
 """Keys that differ between two tellings of the same thing."""
 
+CHATTY = {
+    "httpx": logging.WARNING,  # at INFO they print the bot token as part of the URL
+    "httpcore": logging.WARNING,
+    "picows.server": logging.ERROR,  # a reader that is slow is the exchange's own business: it watches its buffers
+}
+"""Libraries' loggers → the least level that is told."""
+
 _SECRET_KEY = re.compile(r"(?i)(secret|token|password|signature|api_?key|private_?key|listen_?key|authorization|x-mbx)")
 _SECRET_TEXT = (
     re.compile(
@@ -342,8 +349,8 @@ def start(
     root = logging.getLogger()
     root.handlers = [_Foreign(log)]
     root.setLevel(logging.WARNING)
-    for chatty in ("httpx", "httpcore"):  # at INFO they print the bot token as part of the URL
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    for name, least in CHATTY.items():
+        logging.getLogger(name).setLevel(least)
     return log
 
 

@@ -85,6 +85,9 @@ def market(parts: Parts) -> dict[str, Any]:
 def summary(parts: Parts, *, started_ns: int, ended_ns: int, hashes: Mapping[str, str]) -> dict[str, Any]:
     """The document ``summary.json``; times in µs."""
     writer, keeper, files = parts.writer, parts.keeper, parts.files
+    found = results(parts.engine)
+    if parts.facts.get("tape_ended"):
+        found["blocked_by"].pop(Cause.STREAM.value, None)  # streams that ended with the tape were not lost
     return {
         "v": 1,
         "run_id": parts.run_id,
@@ -102,11 +105,28 @@ def summary(parts: Parts, *, started_ns: int, ended_ns: int, hashes: Mapping[str
         "journal_problem": (keeper.failed or None) if keeper is not None else None,
         "records_problem": files.problem or None,
         "records_lost": files.lost,
+        "quarantine_left_out": files.left_out,
         "market": market(parts),
-        **results(parts.engine),
+        **found,
         "hashes": dict(hashes),
         "folder": str(parts.folder),
     }
+
+
+def _heard(document: Mapping[str, Any]) -> str:
+    """What was heard and what was not: every frame and trade that is known to be missing is told."""
+    told = [
+        f"{document['market']['frames']:,} frames in {document['duration_s']:,.1f} s",
+        f"{document['market']['quarantined']} quarantined",
+        f"{document['market']['gaps']} gaps",
+    ]
+    if document.get("frames_dropped"):
+        told.append(f"{document['frames_dropped']:,} dropped before the start")
+    if document.get("connections_lost") and not document.get("tape_ended"):
+        told.append(f"{document['connections_lost']} connections lost")
+    if document.get("trades_missing"):
+        told.append(f"{document['trades_missing']:,} trades missing")
+    return ", ".join(told)
 
 
 def text(document: Mapping[str, Any]) -> str:
@@ -117,8 +137,7 @@ def text(document: Mapping[str, Any]) -> str:
         f"Scalper {document['version']} · {document['mode'].upper()} · {document['feed']} · "
         f"{' '.join(document['symbols'])}",
         f"  Assumptions   {document.get('assumptions', '')}",
-        f"  Heard         {document['market']['frames']:,} frames in {document['duration_s']:,.1f} s,"
-        f" {document['market']['quarantined']} quarantined, {document['market']['gaps']} gaps",
+        f"  Heard         {_heard(document)}",
         f"  Signals       {signals['total']}, of them {signals['accepted']} became orders; refused: {refused}",
         f"  Round trips   {trades['count']} ({trades['wins']} won, {trades['losses']} lost)",
         f"  Gross         {money['gross']} USDT",
@@ -136,6 +155,8 @@ def text(document: Mapping[str, Any]) -> str:
         lines.append("  Stopped       by a signal, before its end")
     if document["records_lost"]:
         lines.append(f"  Lost          {document['records_lost']} records; {document['records_problem']}")
+    if document["quarantine_left_out"]:
+        lines.append(f"  Not written   {document['quarantine_left_out']:,} refused frames: quarantine.jsonl is full")
     lines += [f"  Problem       {document[name]}" for name in PROBLEMS if document[name]]
     lines.append(f"  Files         {document['folder']}")
     if document["open_position"]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zoneinfo
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,19 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("the folder ../shared with recorded market data is absent")
     return folder
+
+
+@pytest.fixture
+def no_time_zones() -> Iterator[None]:
+    """A system without time zone data."""
+    kept = zoneinfo.TZPATH
+    zoneinfo.ZoneInfo.clear_cache()
+    zoneinfo.reset_tzpath(to=())
+    if zoneinfo.available_timezones():
+        zoneinfo.reset_tzpath(to=kept)
+        pytest.skip("the package tzdata is installed: there are always time zones")
+    yield
+    zoneinfo.reset_tzpath(to=kept)
 
 
 @pytest.fixture(scope="session")

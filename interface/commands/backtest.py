@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from config.settings import Settings
 from interface.commands import outcome, streams
 from interface.commands.config import effective_toml
-from interface.commands.loading import loaded, span
+from interface.commands.loading import loaded, selected, span
 from interface.progress import Progress
 from models.error import DataError, UsageError
 from models.rows import FAR_NS
@@ -34,14 +34,15 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     if from_ns >= until_ns:
         raise UsageError(f"--from {_moment(from_ns)} is not before --to {_moment(until_ns)}; exchange them")
     paths = in_order([Recording.open(path) for path in arguments.recordings], from_ns, until_ns)
-    config = effective_toml(loaded(arguments))
+    merged = loaded(arguments)
+    selection = selected(merged, paths[0])
     shown = Progress(arguments, "backtest")
     with streams.stoppable() as stop:
-        parts, recordings = wiring.history(settings, paths, mode="backtest", started_ns=wall_ns())
+        parts, recordings = wiring.history(settings, paths, mode="backtest", started_ns=wall_ns(), selection=selection)
         with outcome.guarded(parts):
             wiring.warm(settings)  # so that the rate below is that of history, not of loading kernels
             began_s = time.perf_counter()
-            chunks = itertools.chain.from_iterable(recording.chunks() for recording in recordings)
+            chunks = selection.chunks(itertools.chain.from_iterable(recording.chunks() for recording in recordings))
             ended_ns = history.drive(parts, chunks, shown.bytes, from_ns=from_ns, until_ns=until_ns, stop=stop)
             elapsed_s = time.perf_counter() - began_s
             shown.done()
@@ -49,7 +50,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             parts.facts["rows_per_s"] = round(int(parts.engine.memory.engine[0]["rows"]) / elapsed_s)
             parts.facts["interrupted"] = stop.asked
             parts.facts["unfinished"] = [recording.torn for recording in recordings if recording.torn]
-            document = outcome.finish(parts, started_ns=span(recordings[0])[0], ended_ns=ended_ns, config=config)
+            config, first_ns = effective_toml(merged), span(recordings[0])[0]
+            document = outcome.finish(parts, started_ns=first_ns, ended_ns=ended_ns, config=config)
     code = outcome.tell(document, arguments)
     return EXIT_INTERRUPTED if stop.asked else code
 

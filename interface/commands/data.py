@@ -49,6 +49,9 @@ def import_lines(arguments: argparse.Namespace) -> int:
     for one in imported.instruments:
         origin = "inferred from the text" if one.dated == "inferred" else f"from the copy of {one.dated}"
         _write(f"{one.symbol}: tick {e8_text(one.tick_e8)}, step {e8_text(one.lot_e8)}, {origin}")
+    for symbol, frames in imported.strays.items():
+        what = "1 stray frame" if frames == 1 else f"{frames} stray frames"
+        _write(f"{symbol}: {what} in a capture of another symbol, recorded; reading quarantines it")
     for refusal in imported.first_refusals:
         _write(f"refused: {refusal}")
     if imported.refused > len(imported.first_refusals):

@@ -1,4 +1,7 @@
-"""``demo``: a finite paper run on the embedded exchange, with no network and no keys."""
+"""``demo``: a finite paper run on the embedded exchange, with no network and no keys.
+
+A generated market is played for a minute unless ``--for`` says otherwise, a tape to its end.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,20 @@ from pathlib import Path
 from config.settings import Settings
 from interface.commands import outcome, streams
 from interface.commands.config import effective_toml
-from interface.commands.loading import loaded, on_tape, span
+from interface.commands.loading import loaded, on_tape, selected, span
 from interface.progress import Progress
+from models.rows import FAR_NS
 
 DEFAULT_SEED = 7
+DEFAULT_FOR_NS = 60_000_000_000
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     tape = Path(arguments.tape) if arguments.tape else None
     if tape is not None:
         settings = on_tape(arguments, tape)
+    elif arguments.for_ns is None:
+        arguments.for_ns = DEFAULT_FOR_NS
     if arguments.speed == math.inf:
         return _generated(arguments, settings) if tape is None else _recorded(arguments, settings, tape)
     from interface.commands.run import Wish, on_sockets
@@ -58,20 +65,21 @@ def _generated(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _recorded(arguments: argparse.Namespace, settings: Settings, tape: Path) -> int:
-    """The first part of a recording, as fast as it can be read."""
+    """A recording or its first part, as fast as it can be read."""
     import wiring
     from interface.drivers import history
     from utils.clock import wall_ns
 
-    config = effective_toml(loaded(arguments))
+    merged = loaded(arguments)
+    config, selection = effective_toml(merged), selected(merged, tape)
     shown = Progress(arguments, "demo")
     with streams.stoppable() as stop:
-        parts, recordings = wiring.history(settings, [tape], mode="paper", started_ns=wall_ns())
+        parts, recordings = wiring.history(settings, [tape], mode="paper", started_ns=wall_ns(), selection=selection)
         with outcome.guarded(parts):
             first_ns, _ = span(recordings[0])
-            ended_ns = history.drive(
-                parts, recordings[0].chunks(), shown.bytes, until_ns=first_ns + arguments.for_ns, stop=stop
-            )
+            until_ns = FAR_NS if arguments.for_ns is None else first_ns + arguments.for_ns
+            chunks = selection.chunks(recordings[0].chunks())
+            ended_ns = history.drive(parts, chunks, shown.bytes, until_ns=until_ns, stop=stop)
             shown.done()
             parts.facts["interrupted"] = stop.asked
             parts.facts["unfinished"] = [recordings[0].torn] if recordings[0].torn else []

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from config.settings import Settings
+from interface import log
+from interface.summary import EMBEDDED
 from models.error import PreflightError
 
 REFUSED = {
@@ -24,6 +26,12 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
     speed = None if arguments.speed == math.inf else arguments.speed
     market = tape(Path(arguments.tape)) if arguments.tape else generated(settings, arguments.seed)
+    kept = log.start(  # to stderr alone: the file belongs to the run
+        level=settings.app.log_level,
+        form=settings.app.log_format,
+        color=False if arguments.no_color else None,
+        feed=EMBEDDED,
+    )
     try:
         return int(host(market, port=arguments.port, speed=speed, recorded=bool(arguments.tape)))
     except OSError as error:
@@ -31,6 +39,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             raise
         where = f"port {arguments.port} or {arguments.port + 1} of 127.0.0.1"
         raise PreflightError(f"{where} {REFUSED[error.errno]}", code="PORT") from None
+    finally:
+        kept.close()
 
 
 def generated(settings: Settings, seed: int | None) -> Any:

@@ -150,7 +150,7 @@ def _run(parser: argparse.ArgumentParser) -> None:
 
 def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--for", dest="for_ns", type=duration, default=60_000_000_000, metavar="TIME", help="length, default 60s"
+        "--for", dest="for_ns", type=duration, metavar="TIME", help="length, default 60s; of a tape all that it holds"
     )
     parser.add_argument("--speed", type=speed, default=1.0, help="1 (default) to max; max needs no sockets")
     parser.add_argument("--seed", type=seed, help="seed of the market; the same seed is the same run")

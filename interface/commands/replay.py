@@ -3,6 +3,8 @@
 Rows come from the recording, outer facts (clock offset, streams lost, commands) from the journal; everything else must
 follow. ``--verify`` exits 7 when a file, a wish or the state differs, and names the first difference.
 
+``summary.json`` must tell the results of the second run too: hashes, counts and money.
+
 A run that was killed has no end in its journal, and its files and its recording end at different places: they are
 compared as far as all of them reach.
 """
@@ -23,13 +25,17 @@ import msgspec
 import orjson
 
 from config.settings import Settings
+from interface import summary
 from interface.commands.dispatch import document as error_document
+from interface.drivers.parts import Parts
 from interface.progress import Progress
 from models.error import DataError, RunDiffersError
 from storage.cold.recording import DAMAGED, Recording
 from storage.cold.records import FILES, LINE_BYTES_MAX, file_hash
 
 CLOSING = b'"closing":true'
+RESULTS = ("signals", "denials_by_control", "fills", "trades", "money_usdt", "open_position", "operating", "market")
+"""What of a summary must follow again from the facts."""
 SHOWN = 300  # characters of a line without a partner
 
 
@@ -81,7 +87,7 @@ def once_more(first: Any, cache: Path, shown: Progress, *, verify: bool) -> dict
                 "to verify it by",
                 code="NOTHING_KEPT",
             )
-        difference = f"its recording: {damage}" if damage else compare(first, parts.folder, state)
+        difference = f"its recording: {damage}" if damage else compare(first, parts, state)
         return {
             "v": 1,
             "run_id": first.run_id,
@@ -102,31 +108,32 @@ def _damage(recording: Recording) -> str:
     return recording.verify() or recording.index.problem or lacks
 
 
-def compare(first: Any, folder: Path, state: str) -> str | None:
-    """The first difference between a run's files and those of its second run in ``folder``, or None."""
+def compare(first: Any, again: Parts, state: str) -> str | None:
+    """The first difference between a run's files and those of its second run ``again``, or None."""
     whole = first.finish is not None
     for name in FILES:
-        difference = _file_difference(first.folder / f"{name}.jsonl", folder / f"{name}.jsonl", whole)
+        one, two = (folder / f"{name}.jsonl" for folder in (first.folder, again.folder))
+        difference = _file_difference(one, two, whole, first.feed)
         if difference is not None:
             return difference
-    wishes, again = first.wishes(), first.wishes_again()
-    for number, pair in enumerate(zip(wishes, again, strict=False)):
+    wishes, wishes_again = first.wishes(), first.wishes_again()
+    for number, pair in enumerate(zip(wishes, wishes_again, strict=False)):
         if pair[0] != pair[1]:
             return f"wish {number + 1}: {pair[0]} then, {pair[1]} now"
     if not whole:
         return None
-    if len(wishes) != len(again):
-        return f"{len(wishes)} wishes then, {len(again)} now"
+    if len(wishes) != len(wishes_again):
+        return f"{len(wishes)} wishes then, {len(wishes_again)} now"
     if first.finish.state != state:
         return f"state hash {first.finish.state[:16]}… then, {state[:16]}… now"
-    return _summary_difference(first.folder / "summary.json", folder, state)
+    return _summary_difference(first.folder / "summary.json", again, state)
 
 
-def _file_difference(one: Path, two: Path, whole: bool) -> str | None:
-    """The first line in which two record files differ, run ids aside."""
+def _file_difference(one: Path, two: Path, whole: bool, feed: str) -> str | None:
+    """The first line in which two record files differ, run ids and the feed's name aside."""
     if not one.is_file():
         return f"{one.name} is missing"
-    pairs = itertools.zip_longest(_lines(one, whole), _lines(two, whole))
+    pairs = itertools.zip_longest(_lines(one, whole, feed), _lines(two, whole, feed))
     for number, (then, now) in enumerate(pairs, 1):
         if then == now:
             continue
@@ -139,12 +146,14 @@ def _file_difference(one: Path, two: Path, whole: bool) -> str | None:
     return None
 
 
-def _lines(path: Path, whole: bool) -> Iterator[bytes]:
-    """The lines of a record file with its own run's id taken out; of a killed run neither torn nor closing ones."""
-    mark = b'"run_id":"%b"' % path.parent.name.encode()
+def _lines(path: Path, whole: bool, feed: str) -> Iterator[bytes]:
+    """The lines of a record file without its own run's id and feed; of a killed run neither torn nor closing ones."""
+    mark, tail = b'"run_id":"%b"' % path.parent.name.encode(), b',"feed":%b}' % orjson.dumps(feed)
     with path.open("rb") as file:
         while line := file.readline(LINE_BYTES_MAX):
             if whole or (line.endswith(b"\n") and CLOSING not in line):
+                body, found, end = line.rpartition(tail)
+                line = body + b"}" + end if found and end in (b"\n", b"") else line
                 yield line.replace(mark, b'"run_id":""', 1)
 
 
@@ -165,20 +174,35 @@ def _shown(line: bytes) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
-def _summary_difference(path: Path, folder: Path, state: str) -> str | None:
-    """Whether the summary, where there is one, tells of the run that was recorded."""
+def _summary_difference(path: Path, again: Parts, state: str) -> str | None:
+    """Whether the summary, where there is one, tells of the run that was recorded: its hashes, counts and money."""
     if not path.is_file():
         return None
     try:
-        summary = orjson.loads(path.read_bytes())
-        told = {**summary["hashes"], "state": summary["state_hash"]}
+        told = orjson.loads(path.read_bytes())
+        hashes = {**told["hashes"], "state": told["state_hash"]}
+        then = {name: told[name] for name in RESULTS}
     except (ValueError, KeyError, TypeError) as error:
         return f"summary.json is none ({error!r})"
-    found = {**{name: file_hash(folder / f"{name}.jsonl") for name in FILES}, "state": state}
+    found = {**{name: file_hash(again.folder / f"{name}.jsonl") for name in FILES}, "state": state}
     for name, value in found.items():
-        if told.get(name) != value:
-            return f"summary.json: the hash of {name} is {str(told.get(name))[:16]}… then, {value[:16]}… now"
+        if hashes.get(name) != value:
+            return f"summary.json: the hash of {name} is {str(hashes.get(name))[:16]}… then, {value[:16]}… now"
+    results = {**summary.results(again.engine), "market": summary.market(again)}
+    one, two = dict(_leaves(then)), dict(_leaves({name: results[name] for name in RESULTS}))
+    for key in [*one, *two]:
+        if one.get(key, "absent") != two.get(key, "absent"):
+            return f"summary.json: {key} is {one.get(key, 'absent')} then, {two.get(key, 'absent')} now"
     return None
+
+
+def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted key and value of everything in nested tables."""
+    if not isinstance(value, dict):
+        yield key, value
+        return
+    for name, part in value.items():
+        yield from _leaves(part, f"{key}.{name}" if key else str(name))
 
 
 def _text(document: dict[str, Any]) -> str:

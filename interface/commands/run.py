@@ -33,7 +33,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Wish(NamedTuple):
-    """What a run on sockets was asked for. ``protect``: a stop leaves an open position with its stop order."""
+    """What a run on sockets was asked for. ``protect``: a stop leaves an open position with its stop order.
+
+    Without ``for_ns`` a tape ends the run at its end, anything else goes on until it is stopped.
+    """
 
     source: str
     for_ns: int | None
@@ -110,7 +113,7 @@ async def _paper(
             started_ns = clock.now_ns()
             ended_ns = await _trade(arguments, settings, wish, venue, parts, clock, stop, warm)
             await venue.feed.stop()
-            if wish.for_ns is not None:
+            if wish.for_ns is not None or wish.tape is not None:
                 parts.facts["interrupted"] = stop.is_set()
     return outcome.finish(parts, started_ns=started_ns, ended_ns=ended_ns, config=config)
 
@@ -137,6 +140,7 @@ async def _trade(
             duration_s=wish.for_ns / 1e9 / wish.speed if wish.for_ns else None,
             prime=settings.feed.prime,
             protect=wish.protect,
+            gone=venue.gone if wish.tape is not None else None,
             progress=lambda: shown.text(_line(parts)),
         )
     finally:
@@ -170,9 +174,9 @@ def emulator_command(arguments: argparse.Namespace, seed: int, speed: float, tap
         command += ["--config", str(name)]
     for text in getattr(arguments, "set", None) or ():
         command += ["--set", text]
-    if arguments.data_dir:
-        command += ["--data-dir", str(arguments.data_dir)]
-    return command
+    for option, value in (("--data-dir", arguments.data_dir), ("--log-format", arguments.log_format)):
+        command += [option, str(value)] if value else []
+    return command + (["--no-color"] if arguments.no_color else [])
 
 
 def _stop_on_signals() -> asyncio.Event:

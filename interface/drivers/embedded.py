@@ -7,6 +7,7 @@ import contextlib
 import json
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import NamedTuple
 
 from models.error import ScalperError, VenueUnreachableError
 
@@ -14,9 +15,17 @@ READY_S = 60.0  # the first start on a machine compiles; later ones take about a
 STOP_S = 5.0
 
 
+class Exchange(NamedTuple):
+    """Its addresses, and its end: ``gone`` is done, with the exit code, when it has ended by itself (a tape does)."""
+
+    rest_url: str
+    stream_url: str
+    gone: asyncio.Task[int]
+
+
 @contextlib.asynccontextmanager
-async def embedded(command: Sequence[str], meanwhile: Callable[[], None]) -> AsyncIterator[tuple[str, str]]:
-    """Run ``command`` (an emulator) beside us; gives its REST and stream address once it is ready.
+async def embedded(command: Sequence[str], meanwhile: Callable[[], None]) -> AsyncIterator[Exchange]:
+    """Run ``command`` (an emulator) beside us; gives what it is once it is ready.
 
     ``meanwhile`` is done while the child starts (it has a core of its own).
 
@@ -32,6 +41,7 @@ async def embedded(command: Sequence[str], meanwhile: Callable[[], None]) -> Asy
         stderr=sys.stderr,
         start_new_session=True,
     )
+    gone = asyncio.create_task(child.wait(), name="embedded exchange")
     try:
         if child.stdout is None or child.stdin is None:
             raise VenueUnreachableError("the embedded exchange has no pipes")
@@ -46,17 +56,16 @@ async def embedded(command: Sequence[str], meanwhile: Callable[[], None]) -> Asy
         document = json.loads(line)
         if "error" in document:
             raise await _told(child, document["error"])
-        yield document["rest"], document["streams"]
+        yield Exchange(document["rest"], document["streams"], gone)
     finally:
         if child.stdin is not None:
             child.stdin.close()
         with contextlib.suppress(ProcessLookupError):
             child.terminate()
-        try:
-            await asyncio.wait_for(child.wait(), STOP_S)
-        except TimeoutError:
+        done, _ = await asyncio.wait({gone}, timeout=STOP_S)
+        if not done:
             child.kill()
-            await child.wait()
+            await gone
 
 
 async def _told(child: asyncio.subprocess.Process, mistake: dict[str, str]) -> ScalperError:

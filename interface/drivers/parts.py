@@ -42,11 +42,13 @@ class Hears(Protocol):
 class Keeps(Protocol):
     """The run's files: records as notes come, documents at the end.
 
-    ``lost`` counts records that the disk refused, ``problem`` says why; empty when all is well.
+    ``lost`` counts records that the disk refused, ``problem`` says why; empty when all is well. ``left_out``: refused
+    frames that were counted only.
     """
 
     problem: str
     lost: int
+    left_out: int
 
     def write(self, file: str, record: dict[str, Any]) -> None: ...
 

@@ -58,14 +58,17 @@ class _Aggregate(msgspec.Struct):
 
 
 class Line:
-    """The way from the feed to the ear, shut until the run is ready to hear."""
+    """The way from the feed to the ear, shut until the run is ready to hear; ``dropped`` frames came before that."""
 
     def __init__(self) -> None:
         self.parts: Parts | None = None
+        self.dropped = 0
 
     def frame(self, connection: int, payload: bytes, received_ns: int) -> None:
         if self.parts is not None:
             self.parts.ear.frame(connection, payload, received_ns)
+        else:
+            self.dropped += 1
 
     def tick(self, received_ns: int) -> None:
         if self.parts is not None:
@@ -88,11 +91,14 @@ async def drive(
     duration_s: float | None = None,
     prime: bool = True,
     protect: bool = False,
+    gone: asyncio.Task[int] | None = None,
     progress: Callable[[], None] | None = None,
 ) -> int:
-    """Trade until ``stop`` is set or ``duration_s`` (real seconds) are over, then close. Returns the end's time.
+    """Trade until ``stop`` is set, ``duration_s`` (real seconds) are over or the venue is ``gone``, then close.
 
-    With ``protect`` a stop leaves an open position with its stop order instead of closing it.
+    With ``protect`` a stop leaves an open position with its stop order instead of closing it. What a venue that is gone
+    had sent is heard to its last frame. Returns the time of the end; what was dropped or lost on the way goes into the
+    facts of ``parts``.
 
     The feed is started and delivering; its frames begin to count when the windows have been primed.
     """
@@ -101,11 +107,14 @@ async def drive(
     if prime:
         for instrument in parts.instruments:
             await _prime(parts, market, instrument, now_ns)
-    line.parts = parts
+    line.parts, parts.facts["frames_dropped"] = parts, line.dropped
     pulse = asyncio.create_task(_pulse(parts, market, now_ns, progress), name="run pulse")
     clock = asyncio.create_task(_keep_clock(parts, market, now_ns), name="run clock")
     try:
-        await _first(stop, duration_s, pulse)
+        await _first(stop, duration_s, pulse, gone)
+        if gone is not None and gone.done():
+            await _heard_out(feed)
+            parts.facts["tape_ended"] = gone.result() == 0
         leave = protect and stop.is_set()
         parts.ear.fact(Command(now_ns(), "handover" if leave else "shutdown", RUN, "end of run"))
         with contextlib.suppress(TimeoutError):
@@ -117,18 +126,30 @@ async def drive(
         for task in (pulse, clock):
             task.cancel()
         await asyncio.gather(pulse, clock, return_exceptions=True)
+    parts.facts["connections_lost"] = sum(sum(one.reconnects.values()) for one in feed.stats().connections)
     end_ns = now_ns()
     parts.session.time(end_ns)
     return end_ns
 
 
-async def _first(stop: asyncio.Event, duration_s: float | None, pulse: asyncio.Task[None]) -> None:
-    """Wait for the stop, the end of the time, or a pulse that failed (which is raised)."""
+async def _first(
+    stop: asyncio.Event, duration_s: float | None, pulse: asyncio.Task[None], gone: asyncio.Task[int] | None
+) -> None:
+    """Wait for the stop, the end of the time or of the venue, or a pulse that failed (which is raised)."""
     waiter = asyncio.create_task(stop.wait(), name="run stop")
-    done, _ = await asyncio.wait({waiter, pulse}, timeout=duration_s, return_when=asyncio.FIRST_COMPLETED)
+    ends: set[asyncio.Task[Any]] = {waiter, pulse} if gone is None else {waiter, pulse, gone}
+    done, _ = await asyncio.wait(ends, timeout=duration_s, return_when=asyncio.FIRST_COMPLETED)
     waiter.cancel()
     if pulse in done:
         pulse.result()
+
+
+async def _heard_out(feed: Feed) -> None:
+    """Wait until both connections have come to the end of what the venue had sent."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_S):
+            while any(one.connected for one in feed.stats().connections):
+                await asyncio.sleep(PULSE_S)
 
 
 async def _prime(parts: Parts, market: Market, instrument: Instrument, now_ns: Callable[[], int]) -> None:
@@ -216,12 +237,15 @@ class Caretaker:
         wanted = self._parts.ear.hearing.trades_wanted
         for index in list(wanted):
             first, last = wanted.pop(index)
-            if last - first >= GAP_TRADES:
-                continue
-            with contextlib.suppress(ScalperError):
-                symbol = self._parts.instruments[index].symbol
-                body = await self._market.agg_trades(symbol, from_id=first, limit=last - first + 1)
+            count, body = last - first + 1, b""
+            if count <= GAP_TRADES:
+                with contextlib.suppress(ScalperError):
+                    symbol = self._parts.instruments[index].symbol
+                    body = await self._market.agg_trades(symbol, from_id=first, limit=count)
+            if body:
                 self._parts.ear.take(RecordKind.TRADES_ANSWER, index, body, self._now_ns())
+            else:
+                self._parts.facts["trades_missing"] = self._parts.facts.get("trades_missing", 0) + count
 
 
 async def _keep_clock(parts: Parts, market: Market, now_ns: Callable[[], int]) -> None:

@@ -5,6 +5,9 @@ must carry different symbols and are merged by local time. Each instrument's tic
 venue copy, else from the text: the finest decimal place that is not zero anywhere (a true size of 0.05 is seen as
 0.01, which refuses nothing). They are stored in ``meta["instruments"]``, so that readers need nothing else.
 
+A file that is of one symbol but for a few stray frames is a capture of that symbol: REST bodies, which name none, are
+its, and the strays are no instrument, so that whoever reads the recording quarantines them as of an unknown symbol.
+
 A line that is no such line is kept as a NOTE record with file, line number and reason; it is never lost.
 
 The recording appears whole or not at all: it is written beside its place under a hidden name and renamed at the end.
@@ -48,6 +51,8 @@ TEXT_KEPT = 2000  # characters of a refused line in its note
 PROGRESS_LINES = 20_000
 LOCAL_NS_MAX = 2**63 - 1 - 2 * 86_400_000_000_000  # int64 less the largest clock offset, a day, with room
 EVENT_MS = range(10**12, 10**13)  # 2001 to 2286; another E is no time
+STRAYS_MAX = 100  # frames of other symbols that a capture of one may hold; a second market has more within seconds …
+STRAY_PART = 20  # … and at most one in so many of the capture's own
 ZSTD_READ_BYTES = 8 << 10  # a hostile frame of this size unpacks to 256 MB
 _DECIMAL = re.compile(r"\d+(\.\d+)?")
 _PLACES_MAX = 8
@@ -70,15 +75,21 @@ class Imported(msgspec.Struct, frozen=True):
     clock_steps: int
     market: str
     instruments: list[Instrument]
+    strays: dict[str, int]
 
 
 class _Sizes(msgspec.Struct):
-    """What the texts of one symbol show: decimal places that matter and places as written, of prices and quantities."""
+    """What the texts of one symbol show: decimal places that matter and places as written, of prices and quantities.
+
+    ``spot`` when a frame has the form of the spot market; ``frames`` counts them.
+    """
 
     price: int = 0
     quantity: int = 0
     price_written: int = 0
     quantity_written: int = 0
+    spot: bool = False
+    frames: int = 0
 
 
 class _Source(msgspec.Struct):
@@ -90,7 +101,11 @@ class _Source(msgspec.Struct):
     lines: int = 0
     symbols: dict[str, _Sizes] = msgspec.field(default_factory=dict)
     snapshot: _Sizes = msgspec.field(default_factory=_Sizes)
-    spot: bool = False
+    strays: dict[str, int] = msgspec.field(default_factory=dict)  # frames of symbols that the capture is not of
+
+    @property
+    def spot(self) -> bool:
+        return any(sizes.spot for sizes in self.symbols.values())
 
 
 def import_raw_lines(
@@ -127,6 +142,7 @@ def import_raw_lines(
         "clock_offset_ns": offset_ns,
         "clock_offset_rule": rule,
         "instruments": msgspec.to_builtins(instruments),
+        "strays": _strays(sources),
         "keep": True,  # the quota removes what can be recorded again, not what somebody brought
     }
     counts = {"lines": 0, "frames": 0, "snapshots": 0, "refused": 0, "clock_steps": 0}
@@ -145,6 +161,7 @@ def import_raw_lines(
         clock_offset_ns=offset_ns,
         market=market,
         instruments=instruments,
+        strays=meta["strays"],
         first_refusals=refusals,
         **counts,
     )
@@ -307,7 +324,26 @@ def _survey(path: Path, unit: str, lags: list[int], progress: Progress) -> _Sour
             "frame as JSON",
             code="FILE",
         )
+    _set_strays_apart(source)
     return source
+
+
+def _set_strays_apart(source: _Source) -> None:
+    """Leave one symbol when nearly all frames are of it: a stray frame is no second market."""
+    main, *others = sorted(source.symbols, key=lambda symbol: -source.symbols[symbol].frames)
+    strays = sum(source.symbols[symbol].frames for symbol in others)
+    if strays <= STRAYS_MAX and strays * STRAY_PART <= source.symbols[main].frames:
+        source.strays = {symbol: source.symbols.pop(symbol).frames for symbol in others}
+
+
+def _strays(sources: list[_Source]) -> dict[str, int]:
+    """Frames of each symbol that its file is not a capture of, and no other file either."""
+    found: dict[str, int] = {}
+    for source in sources:
+        for symbol, frames in source.strays.items():
+            if not any(symbol in other.symbols for other in sources):
+                found[symbol] = found.get(symbol, 0) + frames
+    return found
 
 
 def _look(source: _Source, message: Any, local_ns: int, lags: list[int]) -> None:
@@ -322,15 +358,16 @@ def _look(source: _Source, message: Any, local_ns: int, lags: list[int]) -> None
     if not isinstance(symbol, str):
         return
     sizes = source.symbols.setdefault(symbol, _Sizes())
+    sizes.frames += 1
     if isinstance(data.get("E"), int) and data["E"] in EVENT_MS and len(lags) < LAGS_MAX:
         lags.append(local_ns - data["E"] * 1_000_000)
     if event in ("aggTrade", "trade"):
         _refine(sizes, [(data.get("p"), data.get("q"))])
     elif event == "depthUpdate":
-        source.spot |= "pu" not in data
+        sizes.spot |= "pu" not in data
         _refine(sizes, _pairs(data.get("b")) + _pairs(data.get("a")))
     elif event in ("bookTicker", None):
-        source.spot |= event is None
+        sizes.spot |= event is None
         _refine(sizes, [(data.get("b"), data.get("B")), (data.get("a"), data.get("A"))])
 
 
@@ -473,6 +510,13 @@ def _write(
                 refusals.append(refusal)
 
 
+def _shares(source: _Source) -> str:
+    """The three symbols with the most frames, and how many these are."""
+    ranked = sorted(source.symbols.items(), key=lambda item: -item[1].frames)
+    told = "frames: " + ", ".join(f"{symbol} {sizes.frames}" for symbol, sizes in ranked[:3])
+    return told if len(ranked) <= 3 else f"{told} and {len(ranked) - 3} more"
+
+
 def _records(source: _Source, unit: str, indexes: dict[str, int]) -> Iterator[tuple[int, int, int, bytes, str]]:
     """(local time, kind, connection, payload, refusal) of every line; refused ones take the time of the line before."""
     local_ns = source.first_ns
@@ -489,7 +533,7 @@ def _records(source: _Source, unit: str, indexes: dict[str, int]) -> Iterator[tu
             if alone:
                 yield local_ns, RecordKind.DEPTH_ANSWER, indexes[alone], payload, ""
                 continue
-            reason = "is a snapshot without a symbol in a capture of several"
+            reason = f"is a snapshot without a symbol in a capture of several ({_shares(source)}); give a file for each"
         refusal = f"{source.path.name} line {number} {reason}"
         text = line[:TEXT_KEPT].decode("utf-8", "replace")
         yield local_ns, RecordKind.NOTE, 0, orjson.dumps({"refused": refusal, "line": number, "text": text}), refusal

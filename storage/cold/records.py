@@ -5,6 +5,8 @@ sequence numbers are given in the order of the calls, and without the thread (vi
 Records are never dropped for lack of room: beyond ``WAITING_MAX`` the caller formats, which is slow and bounded.
 A disk that refuses leaves whole lines behind; what could not be written is kept up to ``UNWRITTEN_BYTES_MAX`` a file
 and tried again, what is beyond that is counted in ``lost``, and ``problem`` says why.
+``quarantine`` alone grows with what others send: beyond ``QUARANTINE_BYTES_MAX`` its last record says so, and further
+ones are counted in ``left_out``.
 """
 
 from __future__ import annotations
@@ -27,11 +29,16 @@ from utils.atomic import write_atomic
 
 VERSION = 1
 FILES = ("decisions", "state_transitions", "signals", "orders", "fills", "trades", "quarantine")
+NAMING = ("run_id", "feed")
+"""Keys that say which run a record is of, not what happened: hashes and comparisons leave them out."""
+
 WAITING_MAX = 4096  # records: 4 s of the busiest feed with every frame quarantined at 1,000 frames/s
 BATCH = 64  # records formatted in one go: about 0.2 ms of the interpreter
 PAUSE_S = 0.02  # the thread looks so often; a wake-up by the caller would cost it 5 us in the hot path
 WRITE_BYTES = 64 << 10  # without a thread, lines are written in pieces of this size
 UNWRITTEN_BYTES_MAX = 8 << 20  # per file, while the disk refuses: about 30,000 records
+QUARANTINE = "quarantine"
+QUARANTINE_BYTES_MAX = 64 << 20  # 2,500 refused frames of the largest kept size, each byte escaped; 200,000 usual ones
 LINE_BYTES_MAX = 128 << 20  # a quarantined frame of 16 MiB, each byte escaped as six
 TOKEN_TRIES = 16  # run ids of one second and mode: 65,536 tokens, sixteen collisions do not happen by chance
 
@@ -62,16 +69,20 @@ def make_run_folder(runs: Path | str, started_ns: int, mode: str, token: str = "
 class RunFiles:
     """The record files of one run in ``folder`` (made when absent): each of ``FILES`` with ``.jsonl`` appended.
 
+    ``feed``, where the market comes from (``EMBEDDED``, ``binance`` …), stands in every record; empty, in none.
     ``threaded=False`` formats at once and writes in pieces (virtual time); the bytes are the same. Dictionaries belong
     to the files once written: the caller does not change them afterwards. ``write`` is for one thread.
     Raises DataError when a file is there already, OSError when the files cannot be made.
     """
 
-    def __init__(self, folder: Path | str, run_id: str, *, threaded: bool = True) -> None:
+    def __init__(self, folder: Path | str, run_id: str, *, feed: str = "", threaded: bool = True) -> None:
         self.folder = Path(folder)
         self.run_id = run_id
+        self.feed = feed
         self.problem = ""  # why lines could not be written, the last time that happened
         self.lost = 0  # records that are in no file
+        self.left_out = 0  # refused frames beyond the quota of quarantine.jsonl
+        self._full = False  # that quota is used up
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lines = {name: _LineFile(self.folder / f"{name}.jsonl") for name in FILES}
         self._waiting: deque[tuple[str, dict[str, Any]]] = deque()
@@ -82,7 +93,7 @@ class RunFiles:
             self._thread.start()
 
     def write(self, file: str, record: dict[str, Any]) -> None:
-        """Append ``record`` to ``file`` (a name of ``FILES``); ``v``, ``run_id`` and ``seq`` are added after its keys.
+        """Append ``record`` to ``file`` (a name of ``FILES``); ``v``, ``run_id``, ``seq`` and ``feed`` follow its keys.
 
         Raises DataError for an unknown file, or after ``close``.
         """
@@ -136,10 +147,28 @@ class RunFiles:
         """Turn at most ``count`` waiting records into lines, in order; the caller holds the lock."""
         for _ in range(min(count, len(self._waiting))):
             file, record = self._waiting.popleft()
+            if file == QUARANTINE and self._full:
+                self.left_out += 1
+                continue
             lines = self._lines[file]
-            lines.seq += 1
-            lines.add(_line(record, self.run_id, lines.seq))
+            line = self._line(record, lines.seq + 1)
+            if file == QUARANTINE and lines.taken_bytes + len(line) > QUARANTINE_BYTES_MAX:
+                self._full = True
+                self.left_out += 1
+                line = self._line(_quota_record(record), lines.seq + 1)
+            lines.add(line)
         self._append(WRITE_BYTES)
+
+    def _line(self, record: dict[str, Any], seq: int) -> bytes:
+        """The line of a record. What JSON cannot say is written as its text: a record is never lost to its content."""
+        tail: dict[str, Any] = {"v": VERSION, "run_id": self.run_id, "seq": seq}
+        if self.feed:
+            tail["feed"] = self.feed
+        option = orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY
+        try:
+            return orjson.dumps({**record, **tail}, default=str, option=option)
+        except TypeError:  # an integer beyond 64 bits, a key that is no text
+            return orjson.dumps({"ts": 0, "unformatted": repr(record), **tail}, option=option)
 
     def _append(self, above: int) -> None:
         """Write the lines of each file that has more than ``above`` bytes of them."""
@@ -159,6 +188,7 @@ class _LineFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.seq = 0
+        self.taken_bytes = 0  # of all lines added, on the disk or not: what a quota counts is the same in every run
         self.unwritten = bytearray()
         self.good_bytes = 0
         try:
@@ -167,6 +197,8 @@ class _LineFile:
             raise DataError(f"{path} exists already; a run never writes into files of another", code="EXISTS") from None
 
     def add(self, line: bytes) -> None:
+        self.seq += 1
+        self.taken_bytes += len(line)
         self.unwritten += line
 
     def write(self) -> None:
@@ -202,14 +234,10 @@ class _LineFile:
         return self.unwritten.count(b"\n")
 
 
-def _line(record: dict[str, Any], run_id: str, seq: int) -> bytes:
-    """The line of a record. What JSON cannot say is written as its text: a record is never lost to its content."""
-    tail = {"v": VERSION, "run_id": run_id, "seq": seq}
-    option = orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY
-    try:
-        return orjson.dumps({**record, **tail}, default=str, option=option)
-    except TypeError:  # an integer beyond 64 bits, a key that is no text
-        return orjson.dumps({"ts": 0, "unformatted": repr(record), **tail}, option=option)
+def _quota_record(record: dict[str, Any]) -> dict[str, Any]:
+    """The last record of ``quarantine.jsonl``: from the refused frame of ``record`` on they are counted only."""
+    detail = f"{QUARANTINE_BYTES_MAX >> 20} MB are written; refused frames from here on are counted in summary.json"
+    return {"ts": record.get("ts", 0), "reason": "QUOTA", "detail": detail}
 
 
 def write_document(path: Path | str, document: dict[str, Any] | str) -> None:
@@ -244,12 +272,13 @@ def read_records(path: Path | str) -> Iterator[dict[str, Any]]:
 
 
 def file_hash(path: Path | str) -> str:
-    """SHA-256 over the lines of a JSONL file with ``run_id`` left out: equal for two runs of the same facts.
+    """SHA-256 over the lines of a JSONL file without ``run_id`` and ``feed``: equal for two runs of the same facts.
 
     Raises DataError like ``read_records``.
     """
     digest = hashlib.sha256()
     for record in read_records(path):
-        record.pop("run_id", None)
+        for name in NAMING:
+            record.pop(name, None)
         digest.update(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
     return digest.hexdigest()

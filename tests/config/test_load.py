@@ -81,7 +81,8 @@ def test_every_mistake_is_told_at_once(tmp_path):
         "scalper.toml:3: risk.leverage is 200; it must be a whole number at least 1 and at most 125",
         "scalper.toml:5: app.lang is 'de'; it must be one of en, ko",
         "scalper.toml:7: feed.record is 'yes'; it must be true or false",
-        r"scalper.toml:8: feed.symbols is []; it must be a list of at least 1: a text of the form ^\S{2,40}$ each",
+        "scalper.toml:8: feed.symbols is []; it must be a list of 1 to 50 symbols such as BTCUSDT; "
+        "at least one is needed",
         "--set risk: risk is a section, not a value; write a key of it like risk.KEY",
     ]
 
@@ -164,6 +165,78 @@ def test_lists_are_read_from_text(tmp_path, text):
 def test_texts_stay_texts(tmp_path):
     """A text that looks like a number is still a text where a text is wanted."""
     assert loaded(tmp_path, overrides=["app.data_dir=2026"]).settings.app.data_dir == "2026"
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_quotes_that_a_shell_has_left_are_toml(tmp_path, quote):
+    """A quoted text on --set or in the environment is its inside, a profile's name and each symbol of a list too."""
+    merged = loaded(
+        tmp_path,
+        environment={"SCALPER_APP__LANG": f"{quote}en{quote}", "SCALPER_DATA_DIR": f"{quote}my data{quote}"},
+        overrides=[
+            f"risk.profile={quote}cautious{quote}",
+            f"feed.symbols={quote}BTCUSDT{quote}, {quote}ETHUSDT{quote}",
+            f"telegram.notify.trade={quote}silent{quote}",
+        ],
+    )
+    settings = merged.settings
+    assert (settings.app.lang, settings.app.data_dir, settings.risk.profile) == ("en", "my data", "cautious")
+    assert (settings.feed.symbols, settings.telegram.notify) == (("BTCUSDT", "ETHUSDT"), {"trade": "silent"})
+    assert settings.risk.drawdown_max_pct == 20.0
+
+
+@pytest.mark.parametrize("text", ['"half', '"a" b', "a'b", '"'])
+def test_a_text_with_quotes_of_its_own_stays(tmp_path, text):
+    """Quotes that are no whole TOML text belong to the value."""
+    assert loaded(tmp_path, overrides=[f"app.data_dir={text}"]).settings.app.data_dir == text
+
+
+@pytest.mark.parametrize("text", ["[]", "", "[[]]", "BTC USDT", "BTC=USDT"])
+def test_symbols_need_at_least_one(tmp_path, text):
+    """No list, an empty one, and texts that are no symbol are told what is needed."""
+    (told,) = mistakes(tmp_path, overrides=[f"feed.symbols={text}"])
+    assert told.endswith("it must be a list of 1 to 50 symbols such as BTCUSDT; at least one is needed")
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("Asia/Soul", "; did you mean Asia/Seoul?"), ("Mars/Olympus", " such as Asia/Seoul"), ("../etc/passwd", ""),
+        ("/etc", ""), ("Europe", ""),
+    ],
+)  # fmt: skip
+def test_a_time_zone_must_be_one(tmp_path, name, hint):
+    """What is no IANA name is refused, paths and folders included, with the nearest name."""
+    (told,) = mistakes(tmp_path, overrides=[f"app.timezone={name}"])
+    start = f"--set app.timezone: app.timezone is {name!r}; it must be an IANA time zone"
+    assert told.startswith(start) and (not hint or told == start + hint)
+
+
+def test_without_time_zone_data_every_name_passes(tmp_path, no_time_zones):
+    """Where the system knows no zones, the default must not end the program: `doctor` warns."""
+    assert loaded(tmp_path, overrides=["app.timezone=Mars/Olympus"]).settings.app.timezone == "Mars/Olympus"
+
+
+@pytest.mark.parametrize(
+    ("given", "right"),
+    [
+        ("storage.url=mysql://x", "of the form sqlite:///FILE or postgresql://HOST/DATABASE"),
+        ("storage.url=sqlite://trades.db", "of the form sqlite:///FILE or postgresql://HOST/DATABASE"),
+        ("storage.models_url=models", "of the form file:FOLDER or s3://BUCKET/FOLDER"),
+        ("hypothesis.depth_bps=2.5", "a whole number of bps from 1 to 500"),
+        ("risk.messages_per_s=31", "a whole number at least 1 and at most 30"),
+    ],
+)
+def test_a_form_is_told_in_words(tmp_path, given, right):
+    """Addresses and bounded numbers say what would be right."""
+    (told,) = mistakes(tmp_path, overrides=[given])
+    assert told.endswith(f"; it must be {right}")
+
+
+@pytest.mark.parametrize("url", ["sqlite:////var/trades.db", "postgresql://host:5433/scalper"])
+def test_both_kinds_of_database_pass(tmp_path, url):
+    """A file and a server are what the conventions name."""
+    assert loaded(tmp_path, overrides=[f"storage.url={url}"]).settings.storage.url == url
 
 
 def test_secrets_are_no_settings(tmp_path):

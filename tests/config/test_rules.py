@@ -21,6 +21,8 @@ def test_defaults_break_no_rule():
         ("risk.daily_loss_soft_pct=60", "must not be above risk.daily_loss_hard_pct"),
         ("trust.fresh_ms=3000", "must not be above trust.stale_ms"),
         ("risk.messages_per_s=21", "must not be above risk.messages_per_10s"),
+        ("risk.entries_per_hour=151", "must not be above risk.entries_per_day, which is 150"),
+        ("risk.order_quantity_max.btcusdt=1", "names btcusdt; contracts are written in capitals: BTCUSDT"),
         ("feed.symbols=BTCUSDT,BTCUSDT", "names BTCUSDT twice"),
         ("feed.symbols=btcusdt", "written in capitals: BTCUSDT"),
         ("strategy.params.momentum_s=200", "at least one such return must fit"),

@@ -161,6 +161,20 @@ def test_auto_is_json_where_nobody_looks():
     assert [record["event"] for record in written(lambda out, log: out.info("a.b"), form="auto")] == ["a.b"]
 
 
+def test_a_slow_reader_of_our_exchange_is_no_news():
+    """What the socket library says of full buffers on the serving side is not told; its errors and our side's are."""
+
+    def act(out, log):
+        logging.getLogger("picows.server").warning("Protocol writing pause requested")
+        logging.getLogger("picows.server").error("it failed")
+        logging.getLogger("picows.client").warning("Protocol writing pause requested")
+
+    assert [(one["logger"], one["level"]) for one in written(act)] == [
+        ("picows.server", "error"),
+        ("picows.client", "warning"),
+    ]
+
+
 def test_file_gets_the_same_lines(tmp_path):
     """The log file holds what the stream shows."""
     stream = io.StringIO()

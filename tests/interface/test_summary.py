@@ -45,7 +45,7 @@ def test_money_adds_up(document: dict[str, Any]) -> None:
 
 
 def test_counts_are_those_of_the_records(document: dict[str, Any], folder: Path) -> None:
-    """Signals, fills and trades of the summary are the lines of the files, and the hashes are theirs."""
+    """Signals, fills, trades and feed of the summary are those of the files' lines, and the hashes are theirs."""
     lines = {name: list(read_records(folder / f"{name}.jsonl")) for name in FILES}
     assert document["fills"] == len(lines["fills"])
     assert (
@@ -53,6 +53,7 @@ def test_counts_are_those_of_the_records(document: dict[str, Any], folder: Path)
     )
     assert document["signals"]["accepted"] == sum(1 for one in lines["signals"] if one["accepted"])
     assert document["market"]["quarantined"] == len(lines["quarantine"])
+    assert all(one["feed"] == document["feed"] for name in FILES for one in lines[name])
     assert document["hashes"] == {name: file_hash(folder / f"{name}.jsonl") for name in FILES}
 
 
@@ -74,6 +75,24 @@ def test_the_text_tells_a_loss_as_a_loss(document: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"frames_dropped": 33827}, " gaps, 33,827 dropped before the start"),
+        ({"connections_lost": 2}, " gaps, 2 connections lost"),
+        ({"connections_lost": 2, "tape_ended": True}, " gaps"),
+        ({"trades_missing": 2165}, " gaps, 2,165 trades missing"),
+        ({"frames_dropped": 0, "connections_lost": 0}, " gaps"),
+    ],
+)
+def test_what_was_not_heard_stands_beside_what_was(
+    document: dict[str, Any], change: dict[str, Any], words: str
+) -> None:
+    """Frames, connections and trades known to be missing are told in the line that says how much was heard."""
+    (heard,) = [line for line in text(document | change).splitlines() if line.startswith("  Heard")]
+    assert heard.endswith(words)
+
+
+@pytest.mark.parametrize(
     ("change", "line"),
     [
         ({"open_position": {"BTCUSDT": "0.008"}}, "  Left open     BTCUSDT 0.008 (open profit 0 USDT)"),
@@ -82,6 +101,7 @@ def test_the_text_tells_a_loss_as_a_loss(document: dict[str, Any]) -> None:
         ({"interrupted": True}, "  Stopped       by a signal, before its end"),
         ({"recording_problem": "recording is off: x"}, "  Problem       recording is off: x"),
         ({"journal_problem": "the journal cannot grow"}, "  Problem       the journal cannot grow"),
+        ({"quarantine_left_out": 1234}, "  Not written   1,234 refused frames: quarantine.jsonl is full"),
         (
             {"records_lost": 3, "records_problem": "records cannot be written"},
             "  Lost          3 records; records cannot be written",

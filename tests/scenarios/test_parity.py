@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from storage.cold.records import FILES
+from storage.cold.records import FILES, NAMING
 from tests.interface.program import Ran, child, inside
 
 EAGER = (
@@ -45,9 +45,9 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
 
 
 def records(folder: Path, name: str) -> list[dict[str, Any]]:
-    """The records of one file of a run, without the run's id."""
+    """The records of one file of a run, without the names of run and feed."""
     lines = (folder / f"{name}.jsonl").read_text().splitlines()
-    return [{key: value for key, value in json.loads(line).items() if key != "run_id"} for line in lines]
+    return [{key: value for key, value in json.loads(line).items() if key not in NAMING} for line in lines]
 
 
 def again(session: Session, *words: object) -> Ran:
@@ -98,7 +98,9 @@ def test_one_changed_byte_is_found(session: Session, name: str) -> None:
 
 
 def test_every_record_carries_the_feed_and_its_terms(session: Session) -> None:
-    """Summary and journal say EMBEDDED and the exchange's assumptions, so that nobody takes it for the venue."""
+    """Each line says EMBEDDED, summary and recording too, with the terms: nobody takes it for the venue."""
+    lines = [line for name in FILES for line in (session.folder / f"{name}.jsonl").read_text().splitlines()]
+    assert len(lines) > 50 and {json.loads(line)["feed"] for line in lines} == {"EMBEDDED"}
     stored = json.loads((session.folder / "summary.json").read_text())
     assert stored["feed"] == "EMBEDDED"
     assert "paper" in stored["run_id"] and "reports horizon" in stored["assumptions"]

@@ -114,6 +114,49 @@ def test_recordings_of_other_symbols_do_not_mix(parts: Path, tmp_path: Path) -> 
     assert (ran.code, "eth holds ETHUSDT" in ran.sentence) == (2, True)
 
 
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Captures of two contracts: as one recording (``both/rec``) and ETHUSDT alone (``alone/rec``)."""
+    folder = tmp_path_factory.mktemp("pair")
+    btc = capture(folder / "btc.txt", 8)
+    eth = capture(folder / "eth.txt", 8, symbols=("ETHUSDT",))
+    import_raw_lines([btc, eth], folder / "both" / "rec", unit="us")
+    import_raw_lines([eth], folder / "alone" / "rec", unit="us")
+    return folder
+
+
+def test_only_the_contracts_that_somebody_named_are_traded(pair: Path) -> None:
+    """Of a recording of two, one trades as if it had been recorded alone; what is left out is said on stderr."""
+    words = ("--set", "feed.symbols=ETHUSDT", "--set", "strategy.params.momentum_ready_min=1", "--json")
+    both, alone = (inside("backtest", pair / name / "rec", *words) for name in ("both", "alone"))
+    assert (both.code, alone.code, alone.err) == (0, 0, "")
+    assert both.sentence == (
+        "scalper: rec holds BTCUSDT ETHUSDT, feed.symbols (--set feed.symbols) names ETHUSDT: only ETHUSDT is traded"
+    )
+    one, two = both.document, alone.document
+    assert one["symbols"] == two["symbols"] == ["ETHUSDT"]
+    assert (one["hashes"], one["market"]) == (two["hashes"], two["market"]) and one["market"]["quarantined"] == 0
+    assert one["market"]["books"]["ETHUSDT"]["known"] is True
+
+
+def test_named_contracts_that_are_not_there_are_told(pair: Path) -> None:
+    """Those that are there are traded; when none is, nothing is begun."""
+    some = inside("backtest", pair / "alone" / "rec", "--set", "feed.symbols=BTCUSDT,ETHUSDT")
+    assert (some.code, some.sentence.endswith("names BTCUSDT ETHUSDT: only ETHUSDT is traded")) == (0, True)
+    none = inside("backtest", pair / "alone" / "rec", "--set", "feed.symbols=BTCUSDT", "--data-dir", "other")
+    assert (none.code, none.out) == (2, "")
+    assert (
+        none.sentence.endswith("names BTCUSDT: nothing to trade; name ETHUSDT, or leave feed.symbols out [SYMBOL]")
+        and not Path("other", "backtest").exists()
+    )
+
+
+def test_contracts_that_nobody_named_are_those_of_the_recording(pair: Path) -> None:
+    """The default of feed.symbols bounds nothing: a recording is traded with all that it holds, without a word."""
+    ran = inside("backtest", pair / "both" / "rec", "--json")
+    assert (ran.code, ran.err, ran.document["symbols"]) == (0, "", ["BTCUSDT", "ETHUSDT"])
+
+
 def test_bounds_inside_the_recording_are_kept(parts: Path) -> None:
     """``--to`` ends the market there; the frames before ``--from`` are heard."""
     first_ns, last_ns = Recording.open(parts / "whole").index.files[0].first_received_ns, 0

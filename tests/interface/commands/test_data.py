@@ -68,6 +68,18 @@ def test_refused_lines_are_told_up_to_ten(tmp_path: Path, raw: Path) -> None:
     assert told[10:] == ["refused: 12 lines in all, each kept in the recording as a note"]
 
 
+def test_a_stray_frame_costs_only_itself(tmp_path: Path, raw: Path) -> None:
+    """A frame of another symbol in a capture is told and quarantined; the book stands as without it."""
+    lines = raw.read_bytes().splitlines(keepends=True)
+    stray = next(line for line in lines if b'"e":"aggTrade"' in line).replace(b"BTCUSDT", b"XRPUSDT")
+    (tmp_path / "stray.txt").write_bytes(b"".join([*lines[:100], stray.replace(b"btcusdt", b"xrpusdt"), *lines[100:]]))
+    told = imported("stray.txt").out.splitlines()
+    assert told[3] == "XRPUSDT: 1 stray frame in a capture of another symbol, recorded; reading quarantines it"
+    document = inside("data", "check", "rec", "--json").document
+    assert (document["ok"], document["quarantined"], document["accepted"]) == (True, 1, len(lines))
+    assert document["quarantined_by_reason"] == {"UNKNOWN_SYMBOL": 1}
+
+
 SEE = "; see `main.py data import raw-lines --help` [USAGE]"
 
 

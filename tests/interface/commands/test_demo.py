@@ -41,6 +41,12 @@ def test_json_is_one_document_and_nothing_else() -> None:
 
 
 @pytest.mark.usefixtures("alone")
+def test_a_generated_market_lasts_a_minute() -> None:
+    """Without ``--for`` it goes on for 60 s, and at most as much longer as closing a position takes."""
+    assert 60 <= inside(*QUICK, "--json").document["duration_s"] < 62
+
+
+@pytest.mark.usefixtures("alone")
 def test_text_is_told_also_when_quiet() -> None:
     """``--quiet`` leaves out chatter; the result is what was asked for."""
     ran = inside(*QUICK, "--for", "1s", "--quiet")
@@ -102,6 +108,15 @@ def test_a_tape_is_played_for_as_long_as_asked(marked: Path) -> None:
 
 
 @pytest.mark.usefixtures("alone")
+def test_without_a_length_the_whole_tape_is_played(marked: Path) -> None:
+    """A tape is as long as it is: the minute of a generated market does not bound it."""
+    whole = Recording.open(marked).index.files[0]
+    document = inside(*QUICK, "--tape", marked, "--json").document
+    assert document["ended_at"] == whole.last_received_ns // 1000
+    assert document["market"]["frames"] == whole.kinds["1"]
+
+
+@pytest.mark.usefixtures("alone")
 def test_an_unfinished_tape_is_played_and_told(marked: Path) -> None:
     """What a killed recorder left is used up to its torn end, and the summary says so."""
     (marked / "index.json").unlink()
@@ -149,6 +164,19 @@ def test_a_tape_without_marks_plays_over_sockets(tmp_path: Path, marked: Path) -
     """A capture that carries no mark prices is heard all the same, at ten times its speed."""
     ran = child(tmp_path, "demo", "--tape", marked, "--for", "5s", "--speed", "10", "--json", "--quiet")
     assert (ran.code, ran.document["symbols"], ran.document["market"]["frames"] > 50) == (0, ["ETHUSDT"], True), ran.err
+
+
+def test_a_tape_ends_the_run_over_sockets(tmp_path: Path, marked: Path) -> None:
+    """With no length or a longer one the run ends with the tape; that is told neither as a loss nor as a block."""
+    for words in ([], ["--for", "1h"]):
+        ran = child(tmp_path, "demo", "--tape", marked, *words, "--speed", "10", "--json", "--quiet", "--data-dir", "d")
+        document = ran.document
+        assert (ran.code, ran.err, document["tape_ended"], document["interrupted"]) == (0, "", True, False)
+        assert (document["blocked_by"], document["market"]["gaps"]) == ({}, 0)
+        frames = Recording.open(marked).index.files[0].kinds["1"]
+        assert document["market"]["frames"] + document["frames_dropped"] >= frames
+        verified = inside("replay", tmp_path / document["folder"], "--data-dir", tmp_path / "d", "--verify")
+        assert verified.code == 0, verified.err
 
 
 def test_a_mistake_of_the_exchange_is_ours(tmp_path: Path) -> None:

@@ -83,9 +83,15 @@ def test_contract_without_copy_is_a_warning(capsys):
     assert rows["contract SOLUSDT"]["state"] == "warn"
 
 
-def test_unknown_time_zone_is_a_warning(capsys):
-    """A zone this machine does not know is shown in UTC, with the way to mend it."""
+def test_unknown_time_zone_is_a_mistake_of_the_settings(capsys):
+    """A zone that no machine knows fails the row of the settings, with its key."""
     _, rows, _ = examined(capsys, "--set", "app.timezone=Mars/Olympus")
+    assert (rows["settings"]["state"], "app.timezone is 'Mars/Olympus'" in rows["settings"]["detail"]) == ("FAIL", True)
+
+
+def test_a_machine_without_time_zones_is_a_warning(capsys, no_time_zones):
+    """Where the system has no time zone data, times are shown in UTC, with the way to mend it."""
+    _, rows, _ = examined(capsys)
     assert (rows["time zone"]["state"], bool(rows["time zone"]["fix"])) == ("warn", True)
 
 

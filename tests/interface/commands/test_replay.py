@@ -121,6 +121,30 @@ DIFFERENCES: dict[str, tuple[Damage, str]] = {
         lambda run: run.change(run.folder / "summary.json", b'"state_hash": "', b'"state_hash": "0'),
         "summary.json: the hash of state is 0",
     ),
+    "another net": (
+        lambda run: run.change(run.folder / "summary.json", b'"net": "-', b'"net": "'),
+        "summary.json: money_usdt.net is 0.",
+    ),
+    "another count": (
+        lambda run: run.change(run.folder / "summary.json", b'"fills": 2', b'"fills": 3'),
+        "summary.json: fills is 3 then, 2 now",
+    ),
+    "a refusal less": (
+        lambda run: run.change(run.folder / "summary.json", b'"quarantined": 0', b'"quarantined": 1'),
+        "summary.json: market.quarantined is 1 then, 0 now",
+    ),
+    "no gross": (
+        lambda run: run.change(run.folder / "summary.json", b'"gross":', b'"grass":'),
+        "summary.json: money_usdt.grass is ",
+    ),
+    "no money": (
+        lambda run: run.change(run.folder / "summary.json", b'"money_usdt":', b'"money":'),
+        "summary.json is none (KeyError('money_usdt'))",
+    ),
+    "another feed": (
+        lambda run: run.change(run.folder / "orders.jsonl", b'"feed":"EMBEDDED"', b'"feed":"binance"'),
+        "orders.jsonl record 1: feed is binance then, absent now",
+    ),
     "no summary": (lambda run: cut(run.folder / "summary.json", 9), "summary.json is none"),
     "a disk that was full": (
         lambda run: run.change(run.recording / "index.json", b'"problem": ""', b'"problem": "recording is off: x"'),
@@ -149,19 +173,26 @@ def test_a_difference_is_named_and_is_exit_code_7(run: Kept, damage: Damage, wor
 def test_every_flipped_byte_of_a_record_is_a_difference(run: Kept, tmp_path: Path) -> None:
     """No byte of any record file can change unseen, its line ends and the run's own name included."""
     first = wiring.Again.find(run.data, run.folder)
-    again = tmp_path / "again"
-    again.mkdir()
-    for name in FILES:
-        data = (run.folder / f"{name}.jsonl").read_bytes()
-        (again / f"{name}.jsonl").write_bytes(data.replace(run.run_id.encode(), b"again"))
-    assert "wishes then" in str(compare(first, again, ""))  # the files agree; wishes would be next
+    again = first.parts(tmp_path / "again")
+    state = first.drive(again, None)
+    for close in again.closing:
+        close()
+    assert compare(first, again, state) is None
     for name in ("orders", "fills", "decisions"):
         path = run.folder / f"{name}.jsonl"
         whole = path.read_bytes()
         for at in range(0, len(whole), 7):
             path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
-            assert str(compare(first, again, "")).startswith(f"{name}.jsonl ")
+            assert str(compare(first, again, state)).startswith(f"{name}.jsonl ")
         path.write_bytes(whole)
+
+
+def test_records_without_a_feed_are_compared_too(run: Kept) -> None:
+    """The feed's name is left out like the run's: a run whose records do not carry it is verified all the same."""
+    for name in FILES:
+        path = run.folder / f"{name}.jsonl"
+        path.write_bytes(path.read_bytes().replace(b',"feed":"EMBEDDED"}', b"}"))
+    assert run.replay("--verify").out.splitlines()[0] == f"Run {run.run_id}: identical"
 
 
 def test_without_verify_a_difference_is_told_and_is_no_failure(run: Kept) -> None:

@@ -35,11 +35,11 @@ def entered(command: list[str], inside: object = None) -> tuple[str, str, list[s
     order: list[str] = []
 
     async def run() -> tuple[str, str]:
-        async with embedded(command, lambda: order.append("meanwhile")) as (rest, streams):
+        async with embedded(command, lambda: order.append("meanwhile")) as exchange:
             order.append("ready")
             if callable(inside):
                 inside()
-            return rest, streams
+            return exchange.rest_url, exchange.stream_url
 
     rest, streams = asyncio.run(run())
     return rest, streams, order
@@ -57,13 +57,24 @@ def test_it_ends_with_us() -> None:
     assert gone(int(pid))
 
 
+@pytest.mark.parametrize("code", [0, 3])
+def test_its_own_end_is_told_with_its_exit_code(code: int) -> None:
+    """An exchange that ends by itself, as a tape does, can be awaited inside the context."""
+
+    async def run() -> int:
+        async with embedded(program(READY, f"sys.exit({code})"), lambda: None) as exchange:
+            return await exchange.gone
+
+    assert asyncio.run(run()) == code
+
+
 def test_it_ends_with_us_when_we_fail() -> None:
     """An error inside the context goes on its way, and the child is gone all the same."""
     pids: list[int] = []
 
     async def run() -> None:
-        async with embedded(program(READY, "sys.stdin.read()"), lambda: None) as (_, pid):
-            pids.append(int(pid))
+        async with embedded(program(READY, "sys.stdin.read()"), lambda: None) as exchange:
+            pids.append(int(exchange.stream_url))
             raise KeyError("ours")
 
     with pytest.raises(KeyError, match="ours"):

@@ -179,7 +179,38 @@ def test_a_snapshot_belongs_to_the_one_symbol_of_its_file(desk: Desk) -> None:
     imported = desk.imports(alone, mixed)
     (answer,) = [one for one in desk.records() if one.kind == RecordKind.DEPTH_ANSWER]
     assert imported.instruments[answer.connection].symbol == "ETHUSDT"
-    assert imported.first_refusals == ["mixed.txt line 3 is a snapshot without a symbol in a capture of several"]
+    (refusal,) = imported.first_refusals
+    assert refusal == (
+        "mixed.txt line 3 is a snapshot without a symbol in a capture of several (frames: BTCUSDT 1, XRPUSDT 1); "
+        "give a file for each"
+    )
+
+
+@pytest.mark.parametrize("stray", [trade("XRPUSDT", "0.0000001", "0.001"), diff("XRPUSDT")], ids=["trade", "spot diff"])
+def test_a_stray_frame_makes_no_second_market(desk: Desk, stray: str) -> None:
+    """One frame of another symbol among many: the snapshot, the sizes and the market are the capture's own."""
+    imported = desk.imports(desk.file(lines([SNAPSHOT, *[diff(pu=9)] * 20, stray])))
+    assert ([one.symbol for one in imported.instruments], imported.market) == (["BTCUSDT"], "usdm")
+    assert (imported.snapshots, imported.refused, imported.strays) == (1, 0, {"XRPUSDT": 1})
+    assert Recording.open(desk.out).meta["strays"] == {"XRPUSDT": 1}
+    assert desk.records()[-1].payload.decode() == stray
+
+
+def test_a_second_market_is_no_stray(desk: Desk) -> None:
+    """More than one frame in twenty, or more than a hundred: both symbols are instruments."""
+    many = desk.file(lines([*[trade()] * 19, trade("XRPUSDT")]), "many.txt")
+    assert [one.symbol for one in desk.imports(many).instruments] == ["BTCUSDT", "XRPUSDT"]
+    desk.out = desk.folder / "more"
+    more = desk.file(lines([*[trade()] * 2020, *[trade("XRPUSDT")] * 101]), "more.txt")
+    assert [one.symbol for one in desk.imports(more).instruments] == ["BTCUSDT", "XRPUSDT"]
+
+
+def test_a_stray_of_a_symbol_that_another_file_is_of_is_no_overlap(desk: Desk) -> None:
+    """Two captures side by side stay importable when a frame of the one lies in the other."""
+    one = desk.file(lines([*[trade()] * 40, trade("ETHUSDT")]), "one.txt")
+    two = desk.file(lines([trade("ETHUSDT")] * 40), "two.txt")
+    imported = desk.imports(one, two)
+    assert ([found.symbol for found in imported.instruments], imported.strays) == (["BTCUSDT", "ETHUSDT"], {})
 
 
 def test_a_clock_that_steps_back_never_makes_time_fall(desk: Desk) -> None:

@@ -30,6 +30,37 @@ def test_a_line_holds_the_keys_in_order_then_v_run_id_and_seq(tmp_path: Path) ->
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(f"{name}.jsonl" for name in FILES)
 
 
+def test_the_feed_stands_in_every_record(tmp_path: Path) -> None:
+    """Behind ``seq`` each line of each file says where its market came from, what cannot be formatted included."""
+    with RunFiles(tmp_path, RUN_ID, feed="EMBEDDED file:tape") as files:
+        for name in FILES:
+            files.write(name, {"ts": 1})
+            files.write(name, {"ts": 2, "huge": 2**70})
+    for name in FILES:
+        for line in (tmp_path / f"{name}.jsonl").read_bytes().splitlines():
+            assert line.endswith(b',"feed":"EMBEDDED file:tape"}')
+
+
+def test_quarantine_has_a_quota_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond it one record tells and further refusals are counted, with and without the thread; other files go on."""
+    monkeypatch.setattr(records, "QUARANTINE_BYTES_MAX", 2 << 20)
+    kept = []
+    for folder, threaded in (("a", True), ("b", False)):
+        with RunFiles(tmp_path / folder, RUN_ID, threaded=threaded) as files:
+            for number in range(3000):
+                files.write("quarantine", {"ts": number, "bytes": "x" * 1000})
+                files.write("orders", {"ts": number, "text": "y" * 1000})
+        path = tmp_path / folder / "quarantine.jsonl"
+        *before, last = read_records(path)
+        assert (last["ts"], last["reason"], last["seq"]) == (len(before), "QUOTA", len(before) + 1)
+        assert last["detail"] == "2 MB are written; refused frames from here on are counted in summary.json"
+        assert len(before) + files.left_out == 3000 and files.lost == 0
+        assert (2 << 20) - 2000 < path.stat().st_size < (2 << 20) + 300  # the record that says so may lie beyond
+        assert len(list(read_records(tmp_path / folder / "orders.jsonl"))) == 3000
+        kept.append(path.read_bytes())
+    assert kept[0] == kept[1]
+
+
 def test_the_thread_changes_no_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With and without the thread, and when the caller has to help, the files are equal."""
     monkeypatch.setattr(records, "WAITING_MAX", 10)
@@ -144,10 +175,10 @@ def test_a_damaged_line_is_refused_with_its_number(tmp_path: Path, line: bytes) 
         list(read_records(path))
 
 
-def test_the_hash_leaves_the_run_id_out(tmp_path: Path) -> None:
-    """Two runs of the same facts have one hash: SHA-256 over the lines without ``run_id``."""
-    for run_id in ("a", "b"):
-        with RunFiles(tmp_path / run_id, run_id) as files:
+def test_the_hash_leaves_run_id_and_feed_out(tmp_path: Path) -> None:
+    """Two runs of the same facts have one hash: SHA-256 over the lines without ``run_id`` and ``feed``."""
+    for run_id, feed in (("a", ""), ("b", "EMBEDDED")):
+        with RunFiles(tmp_path / run_id, run_id, feed=feed) as files:
             files.write("decisions", {"ts": 1, "duration_ms": 0.1})
     hashes = [file_hash(tmp_path / run_id / "decisions.jsonl") for run_id in ("a", "b")]
     assert hashes == [hashlib.sha256(b'{"ts":1,"duration_ms":0.1,"v":1,"seq":1}\n').hexdigest()] * 2
