@@ -13,6 +13,7 @@ from core import records
 from core.decision import PositionEvent, PositionState
 from core.execution.orders import Order, Orders
 from core.execution.position import RoundTrip
+from core.kernels.book import NO_ASK, NO_BID
 from core.market.state import Memory
 from core.outbox import Outbox
 from core.risk.brakes import Brakes
@@ -83,12 +84,12 @@ class Account:
 
     def _exit_price(self, trader: Trader) -> int:
         """0 for a market order; after a refusal every other try is an immediate limit order inside the band (F27)."""
-        if trader.exit_refusals % 2 == 0:
+        bid, ask = (int(self._memory.book(trader.index)[name]) for name in ("best_bid", "best_ask"))
+        if trader.exit_refusals % 2 == 0 or bid == NO_BID or ask == NO_ASK:
             return 0
-        view = self._memory.view(trader.index)
         if trader.position.lots > 0:
-            return view.get("bid") * (10_000 - EXIT_REACH_BPS) // 10_000
-        return -(-view.get("ask") * (10_000 + EXIT_REACH_BPS) // 10_000)
+            return bid * (10_000 - EXIT_REACH_BPS) // 10_000
+        return -(-ask * (10_000 + EXIT_REACH_BPS) // 10_000)
 
     def leave(self, reason: str) -> None:
         """Cancel entries, then close what is open."""

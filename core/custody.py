@@ -64,7 +64,7 @@ class Custody:
         self._inspect_ns = FAR_NS
         self._asked_ns = -1  # when the reading under way was asked for; -1 when none is
         self._read_ns = -1
-        self._touched_ns = -1  # newest word on, or wish for, an order or fill
+        self._touched_ns = -1  # newest word on an order, a fill or the wallet
         self._differs: dict[int, int] = {}  # instrument → lots that the reading before showed instead of ours
         self._money_differs_e8 = 0
         self._missing: dict[str, int] = {}  # stops that a reading did not show → when it was asked for
@@ -77,7 +77,8 @@ class Custody:
     @property
     def timer_ns(self) -> int:
         busy = len(self._verdicts) or self._asked_ns >= 0 or self._account.unfinished()
-        watch_ns = self._out.now_ns + WATCH_NS if busy else FAR_NS
+        # On a grid of its own: facts that come more often than it must not put it off.
+        watch_ns = (self._out.now_ns // WATCH_NS + 1) * WATCH_NS if busy else FAR_NS
         return min(self._inspect_ns, watch_ns)
 
     def start(self) -> None:
@@ -184,14 +185,10 @@ class Custody:
             self._doubt(order)
         else:
             self._settle(event.client_id)
-        if event.state is OrderState.REJECTED and not Refused.NOT_PLACED.within(event.reason):
-            self._refused(order, event.reason)
+        if event.state is OrderState.REJECTED and order.approved.purpose is not Purpose.ENTRY:
+            self.inspect()  # what it was to reduce or to protect may be gone (F26)
         if not order.state.terminal and order.filled < order.reported:
             self._query(order)  # a fill we have not heard: the answer brings it
-
-    def _refused(self, order: Order, reason: str) -> None:
-        if order.approved.purpose is not Purpose.ENTRY:
-            self.inspect()
 
     def fill(self, event: Fill) -> None:
         """After the account has taken a fill."""
@@ -308,7 +305,7 @@ class Custody:
         self._brakes.block(Cause.EXTERNAL, detail)
 
     def _orders(self, event: AccountTruth) -> None:
-        """Orders that we believe open and the reading does not show: asked for; a stop that is gone is replaced."""
+        """Orders that we believe open and the reading does not show are asked for; a stop is counted as missing."""
         standing = {order.client_id for order in event.orders}
         alive = {order.approved.client_id for order in self._account.orders.all_alive()}
         self._missing = {name: at for name, at in self._missing.items() if name in alive - standing}
@@ -320,7 +317,7 @@ class Custody:
                     self._stop_missing(order, event.asked_ns)
 
     def _stop_missing(self, order: Order, asked_ns: int) -> None:
-        """F56: a stop that two readings do not show is lost; the position gets another or leaves."""
+        """F56: a stop that two readings do not show is lost, and the position leaves."""
         now = self._out.now_ns
         first_ns = self._missing.setdefault(order.approved.client_id, asked_ns)
         if asked_ns < first_ns + AGAIN_NS:

@@ -125,7 +125,7 @@ class Engine:
         return self._out.take()
 
     def settle(self) -> list[Action]:
-        """Book the entry that has just left, and tell of it: what the order itself must not wait for (8 µs)."""
+        """Book the entry that has just left, and tell of it: what the order itself must not wait for."""
         self._book_entry()
         return self._out.take()
 

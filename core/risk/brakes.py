@@ -107,10 +107,14 @@ class Brakes:
 
     def judge_streak(self) -> None:
         found = streak(self._risk, self._ledger)
-        if found is not None:
-            if found[0] is Cause.STREAK_PAUSE:
-                self._pause_until_ns = self._out.now_ns + self._risk.streak_pause_min * MINUTE_NS
-            self.block(*found)
+        if found is None:
+            return
+        cause, detail = found
+        if cause is Cause.STREAK_PAUSE:
+            self._pause_until_ns = self._out.now_ns + self._risk.streak_pause_min * MINUTE_NS
+            second = self._pause_until_ns // 1_000_000_000 % 86_400
+            detail += f", pause until {second // 3600:02}:{second // 60 % 60:02}:{second % 60:02} UTC"
+        self.block(cause, detail)
 
     def timer(self) -> bool:
         """A pause that is over ends; True when losses are to be looked at."""

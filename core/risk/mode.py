@@ -38,7 +38,6 @@ class Cause(enum.StrEnum):
     UNPROTECTED = "P25"
     MONEY = "P28"
     POSITION = "P29"
-    FILL = "P30"
     SHAPE = "P31"
     EXTERNAL = "EXTERNAL"
     INSTANCE = "INSTANCE"
@@ -71,7 +70,6 @@ LEVEL: dict[Cause, Operating] = {
     Cause.UNPROTECTED: Operating.REDUCING,
     Cause.MONEY: Operating.ENTRY_BLOCKED,
     Cause.POSITION: Operating.ENTRY_BLOCKED,
-    Cause.FILL: Operating.ENTRY_BLOCKED,
     Cause.SHAPE: Operating.ENTRY_BLOCKED,
     Cause.EXTERNAL: Operating.ENTRY_BLOCKED,
     Cause.INSTANCE: Operating.ENTRY_BLOCKED,
@@ -92,7 +90,6 @@ STICKY = frozenset(
         Cause.REJECTIONS_AGAIN,
         Cause.UNPROTECTED,
         Cause.POSITION,
-        Cause.FILL,
         Cause.LIQUIDATED,
     }
 )
@@ -101,7 +98,7 @@ OF_THE_DAY = (Cause.DAILY_LOSS_SOFT, Cause.FEE_BUDGET)
 
 BY_HAND = (
     Cause.OPERATOR, Cause.REPEATED, Cause.STREAK_HALT, Cause.FAULT, Cause.REJECTIONS_AGAIN, Cause.MARGIN,
-    Cause.UNPROTECTED, Cause.POSITION, Cause.FILL, Cause.EXTERNAL, Cause.MONEY,
+    Cause.UNPROTECTED, Cause.POSITION, Cause.EXTERNAL, Cause.MONEY,
 )  # fmt: skip
 """Causes that a person lifts by allowing entries; what halts needs more."""
 

@@ -6,6 +6,7 @@ import pytest
 
 from core.custody import BARE_NS, Custody
 from core.decision import PositionState
+from core.kernels.book import NO_BID
 from core.risk.mode import Cause
 from models.action import Cancel, Inspect, Query
 from models.control import Operating
@@ -285,6 +286,15 @@ def test_a_refused_market_exit_becomes_a_limit_order() -> None:
     ]  # fmt: skip
 
 
+def test_without_a_book_an_exit_stays_at_market() -> None:
+    """The limit price needs a touch: with one side of the book empty the exit goes on at market."""
+    scene = held()
+    order = scene.sent(scene.exit_fires(2), Purpose.EXIT)
+    scene.engine.memory.book(0)["best_bid"] = NO_BID
+    scene.report(order, OrderState.REJECTED, reason="PRICE_BAND: no counterparty")
+    assert scene.next_order().type is OrderType.MARKET
+
+
 def test_a_cancel_without_effect_is_sent_again() -> None:
     """F54: the stop of a closed position is cancelled until it is gone."""
     scene = held()
@@ -313,13 +323,23 @@ def test_a_position_without_a_stop_is_closed_after_three_seconds() -> None:
     assert scene.custody.unprotected_ns >= BARE_NS
 
 
+def test_a_busy_venue_does_not_put_the_watch_off() -> None:
+    """P25 holds although words come more often than the watch looks."""
+    scene = Scene().begun()
+    entry = scene.open()
+    for _ in range(70):
+        scene.run(50)
+        scene.report(entry, OrderState.FILLED, 8)
+    assert len(orders_of(scene.log, Purpose.EXIT)) >= 1
+
+
 def test_an_accepted_stop_protects() -> None:
     """With its stop accepted a position stays."""
     scene = held()
     assert orders_of(list(scene.run(8_000)), Purpose.EXIT) == []  # type: ignore[arg-type]
 
 
-def test_a_stop_that_two_readings_do_not_show_is_replaced_or_the_position_leaves() -> None:
+def test_with_a_stop_that_two_readings_do_not_show_the_position_leaves() -> None:
     """F56: the venue dropped the stop without a word."""
     scene = held()
     scene.run(1_000)
