@@ -42,7 +42,7 @@ class Market(Protocol):
         """True when no event will ever follow."""
 
     def awake(self) -> None:
-        """Somebody listens from now on: the generator starts its bursts, the tape starts playing."""
+        """Somebody listens from now on: the generated market begins, the tape starts playing."""
 
     def advance(self, until_ns: int) -> Iterable[Frame]:
         """The events up to and including venue time ``until_ns``, in order; nothing when that is past."""

@@ -50,7 +50,7 @@ BEFORE = Regime(UNIT, 240, 1 << 40)  # before the start: a burst every four minu
 REGIMES = (ORDINARY, ACTIVE, ORDINARY, QUIET, ORDINARY, ACTIVE, QUIET, ACTIVE)
 
 CALM = Phase(NEVER, UNIT, 20_000, 0, None, 40, 4)
-FIRST_PAUSE = 120  # the first burst begins 1.2 s after somebody listens
+FIRST_PAUSE = 60  # the first burst begins 0.6 s after the market: a short demonstration sees it whole
 SECOND_PAUSE_S = 20  # the second one leaves the first the time to fade
 SHORTEST_PAUSE_S = 9
 

@@ -21,6 +21,7 @@ from exchange.emulator.streams import Hub
 from models.error import UsageError
 from utils.clock import RunClock
 
+JOIN_S = 0.1  # a generated market begins this long after its first reader, so that the second socket is there too
 PUMP_S = 0.002  # how often the market is asked for news: frames leave within 2 ms of their time, at 1 % of a core
 TEND_S = 0.25  # how often pings and ages are looked at
 SLICE_FRAMES = 256  # frames sent before other connections and REST get a turn
@@ -59,7 +60,8 @@ class Emulator:
         self._anchor_ns = market.now_ns if anchor_ns is None else anchor_ns
         self._limits = limits or Limits()
         self._clock: RunClock | None = None
-        self._woken = asyncio.Event()
+        self._waking: asyncio.TimerHandle | None = None
+        self._woken = asyncio.Event()  # the market may begin
         self._tasks: list[asyncio.Task[None]] = []
         self._stack = contextlib.AsyncExitStack()
 
@@ -86,7 +88,7 @@ class Emulator:
         await web.TCPSite(runner, self._host, self._port).start()
         self.rest_url = f"http://{self._host}:{runner.addresses[0][1]}"
         streams = await ws_create_server(
-            lambda request: accept(request, self.hub, self._limits, self.connections, self._woken.set),
+            lambda request: accept(request, self.hub, self._limits, self.connections, self.wake),
             self._host,
             self._port and self._port + 1,
             max_frame_size=MESSAGE_BYTES_MAX,
@@ -97,6 +99,8 @@ class Emulator:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._waking is not None:
+            self._waking.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -105,6 +109,12 @@ class Emulator:
             if connection.behind:
                 connection.cut()  # nobody will wait until it is taken
         await self._stack.aclose()
+
+    def wake(self) -> None:
+        """Somebody reads a stream: the market begins soon. Later calls change nothing."""
+        if self._waking is None:
+            delay_s = self._limits.start_s if self.market.recorded or self._speed is None else JOIN_S
+            self._waking = asyncio.get_running_loop().call_later(delay_s, self._woken.set)
 
     @property
     def failed(self) -> BaseException | None:
@@ -122,17 +132,17 @@ class Emulator:
         """Carry the market's events to their readers until it ends, then close every connection."""
         if self.market.recorded or self._speed is None:
             await self._woken.wait()
-            await asyncio.sleep(self._limits.start_s)
+            self.market.awake()
             if self._speed is not None:
                 self._clock = RunClock(self.market.now_ns, self._speed)
         while not self.market.ended:
-            if self._woken.is_set():
-                self.market.awake()
             if self._clock is None:
                 await self._rush()
-            else:
-                await self._publish(self._clock.now_ns())
-                await asyncio.sleep(PUMP_S)
+                continue
+            await self._publish(self._clock.now_ns())
+            if self._woken.is_set():
+                self.market.awake()  # now that it has come up to the clock: it begins after this moment
+            await asyncio.sleep(PUMP_S)
         for connection in list(self.connections):
             connection.close()
 

@@ -13,6 +13,7 @@ import pytest
 from exchange.emulator.contracts import character
 from exchange.emulator.flow import COVER_MIN, FUNDING_MS, Flow
 from exchange.emulator.generator import Generator
+from exchange.emulator.history import FIRST_ID, LAST_ID, OPEN_MS
 from exchange.emulator.market import Frame, depth_body
 from exchange.emulator.mood import ACTIVE, NEVER, QUIET, SECOND, STEP_MS, UNIT, Phase
 from tests.exchange.emulator.client import START_NS
@@ -226,6 +227,21 @@ def test_the_past_looks_like_the_present(symbol: str) -> None:
     live = [candle[5] for candle in flow.history.candles][-4:-1]
     figures = [sorted(some)[len(some) // 2] for some in (old[:-41], old[-41:-1], live)]
     assert max(figures) < 3 * min(figures), figures
+
+
+@pytest.mark.parametrize("second_ms", [1_000, 17_430, 59_990])
+def test_the_past_is_the_same_at_any_second(second_ms: int) -> None:
+    """Whenever a market is made, its past trades are the same up to their times, and its candles leave no minute and
+    no trade id out.
+    """
+    one, other = Flow(character("BTCUSDT"), 6, START_MS), Flow(character("BTCUSDT"), 6, START_MS + second_ms)
+    assert [(*trade[:5], trade[5] + second_ms, trade[6]) for trade in one.history.trades] == list(other.history.trades)
+    candles = list(other.history.candles)
+    assert len(candles) == 1_441
+    for earlier, later in itertools.pairwise(candles):
+        assert later[OPEN_MS] == earlier[OPEN_MS] + 60_000
+        assert later[FIRST_ID] == earlier[LAST_ID] + 1
+    assert candles[-1][OPEN_MS] == START_MS and candles[-1][LAST_ID] == other.history.trades[-1][4]
 
 
 # -- likeness to recorded markets ------------------------------------------------------------------------------------

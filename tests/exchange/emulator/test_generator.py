@@ -6,16 +6,23 @@ import hashlib
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exchange.emulator.flow import KINDS
 from exchange.emulator.generator import Generator
-from exchange.emulator.market import Frame
+from exchange.emulator.history import CLOSE, COUNT, OPEN, OPEN_MS
+from exchange.emulator.market import Frame, depth_body
 from models.error import DataError
 from tests.exchange.emulator.client import START_NS
+from tests.exchange.emulator.follow import Follower
+from tests.exchange.emulator.shifted import since
 
 MS = 1_000_000
 BOTH = ("BTCUSDT", "ETHUSDT")
@@ -110,18 +117,94 @@ def test_frames_end_with_their_time() -> None:
     assert START_NS < told[0][0] <= told[-1][0] <= START_NS + 2 * 10**9 + MS
 
 
-def test_the_first_burst_waits_for_a_listener() -> None:
-    """A market nobody listens to stays calm; the first call to wake it counts, later ones change nothing."""
-    asleep, woken, again = (Generator(4, START_NS) for _ in range(3))
+def test_waking_twice_is_waking_once() -> None:
+    """The first call to wake a market counts, later ones change nothing."""
+    once, again = Generator(4, START_NS), Generator(4, START_NS)
     until_ns = START_NS + 10 * 10**9
     again.awake()
     first = list(again.advance(START_NS + 10**9))
     again.awake()
-    rest = list(again.advance(until_ns))
-    woken.awake()
-    heard = list(woken.advance(until_ns))
-    assert heard == first + rest
-    assert len(heard) > 2 * len(list(asleep.advance(until_ns)))
+    once.awake()
+    assert first and list(once.advance(until_ns)) == first + list(again.advance(until_ns))
+
+
+# -- a market that nobody hears --------------------------------------------------------------------------------------
+
+
+@cache
+def expected(seconds: float) -> list[Frame]:
+    """The market of seed 9 from its beginning, in times since then, without candles: its first burst has everything."""
+    market = Generator(9, START_NS, BOTH)
+    market.awake()
+    return since(START_NS, market.advance(START_NS + int(seconds * 1e9) + MS))
+
+
+@pytest.mark.parametrize(
+    ("start_s", "asleep_s"), [(1.0, 0.0), (17.0, 3.25), (42.37, 0.01), (59.99, 45.0), (3 * 3600 + 0.5, 90.6)]
+)
+def test_when_it_begins_changes_times_only(start_s: float, asleep_s: float) -> None:
+    """Made at any second and woken after any sleep, both symbols give the same frames after one shift of all times."""
+    market = Generator(9, START_NS + int(start_s * 1e9), BOTH)
+    assert list(market.advance(market.now_ns + int(asleep_s * 1e9))) == []
+    market.awake()
+    begin_ns = -(-market.now_ns // (500 * MS)) * 500 * MS
+    heard = since(begin_ns, market.advance(begin_ns + 6 * 10**9 + MS))
+    assert heard == expected(6)
+    assert {stream for _, stream, _ in heard} >= {f"btcusdt@{kind}" for kind in KINDS if kind != "kline_1m"}
+
+
+def test_what_was_asked_before_changes_nothing() -> None:
+    """Book, premium, candles and trades read while it sleeps and while it plays leave the frames as they are."""
+    asked = Generator(9, START_NS, BOTH)
+    heard = []
+    for step in range(60):
+        for symbol in BOTH:
+            asked.depth(symbol, 1000)
+            asked.premium(symbol)
+            asked.history(symbol).klines(180_000, 500)
+            asked.history(symbol).agg_trades(1000)
+        heard += asked.advance(START_NS + step * 10**9 // 10 + MS)
+        if step == 20:
+            asked.awake()
+    assert since(START_NS + 2 * 10**9, heard) == expected(3.9)
+
+
+def test_asleep_the_market_stands_still_and_its_answers_go_on() -> None:
+    """While nobody listens no trade and no order changes anything; times go on, and candles come flat."""
+    market = Generator(4, START_NS)
+    before, trades = market.depth("BTCUSDT", 1000), list(market.history("BTCUSDT").trades)
+    assert list(market.advance(START_NS + 150 * 10**9 + MS)) == []
+    after, history = market.depth("BTCUSDT", 1000), market.history("BTCUSDT")
+    assert before is not None and after is not None
+    assert (after[0], after[3:]) == (before[0], before[3:]) and list(history.trades) == trades
+    assert after[1] == market.now_ns // MS == START_NS // MS + 150_000
+    assert market.premium("BTCUSDT")["time"] == START_NS // MS + 150_000
+    *_, flat, running = history.candles
+    assert running[OPEN_MS] == START_NS // MS + 120_000
+    assert (flat[COUNT], running[COUNT]) == (0, 0) and flat[OPEN] == flat[CLOSE] == trades[-1][1]
+
+
+def test_a_past_that_nobody_saw_is_a_recent_one() -> None:
+    """After a long sleep the first look finds trades up to a moment ago; what has been seen never changes again."""
+    fresh, market = Generator(4, START_NS), Generator(4, START_NS)
+    assert list(market.advance(START_NS + 3600 * 10**9 + MS)) == []
+    seen = list(market.history("BTCUSDT").trades)
+    assert [trade[5] - 3_600_000 for trade in seen] == [trade[5] for trade in fresh.history("BTCUSDT").trades]
+    assert list(market.advance(START_NS + 7200 * 10**9 + MS)) == []
+    assert list(market.history("BTCUSDT").trades) == seen
+
+
+def test_the_book_of_a_sleeping_market_is_followed() -> None:
+    """A snapshot taken before the market begins bridges its first diffs."""
+    market, client = Generator(4, START_NS), Follower()
+    assert list(market.advance(START_NS + 1_300 * MS)) == []
+    body: Any = depth_body(market, market.instruments[0], 1000)
+    client.snapshot(body)
+    market.awake()
+    for _, stream, payload in market.advance(START_NS + 5 * 10**9):
+        if stream.endswith("@depth@100ms"):
+            client.diff(orjson.loads(payload))
+    assert client.bridged and client.applied > 20
 
 
 def test_memory_stays_constant() -> None:

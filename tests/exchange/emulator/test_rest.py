@@ -184,11 +184,13 @@ def test_pages_by_id_are_consistent_while_the_market_goes_on() -> None:
         newest = (await talk.get("aggTrades", **SYMBOL, limit=1)).body[0]["a"]
         read: list[Any] = []
         ask = newest - 1_500
-        while ask <= newest + 200:
-            page = (await talk.get("aggTrades", **SYMBOL, fromId=ask, limit=300)).body
-            read += page
-            ask += len(page)
-            await asyncio.sleep(0.01)
+        async with talk.socket("/market/ws/btcusdt@aggTrade") as client:
+            while ask <= newest + 200:
+                page = (await talk.get("aggTrades", **SYMBOL, fromId=ask, limit=300)).body
+                read += page
+                ask += len(page)
+                if not page:
+                    await client.event()
         assert [one["a"] for one in read] == list(range(newest - 1_500, ask))
         assert all(later["f"] == earlier["l"] + 1 for earlier, later in itertools.pairwise(read))
         again = (await talk.get("aggTrades", **SYMBOL, fromId=read[500]["a"], limit=1000)).body

@@ -44,6 +44,7 @@ def hub() -> tuple[Hub, Generator]:
 
 
 def play(hub: Hub, market: Generator, seconds: float) -> None:
+    market.awake()
     for frame in market.advance(market.now_ns + int(seconds * 1e9)):
         hub.publish(frame)
 

@@ -82,6 +82,7 @@ def test_ticker_streams_keep_their_pace_and_shape(wire: Path) -> None:
     market = Generator(2, START_NS, BOTH)
     hub = Hub(market)
     ears = {name: Ear(hub, "market", name) for name in STREAMS}
+    market.awake()
     for frame in market.advance(START_NS + 30 * 10**9):
         hub.publish(frame)
     heard = {name: [orjson.loads(payload) for payload in ear.heard] for name, ear in ears.items()}
