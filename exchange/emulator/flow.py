@@ -71,16 +71,25 @@ class Flow:
         self._prime(start_ms)
         self._open_book()
 
+    def stand(self, now_ms: int) -> None:
+        """Time goes on and nothing happens: no draw, no frame. ``now_ms`` is never before the present."""
+        self.now_ms = now_ms
+        self.history.roll(now_ms)
+
     # -- before the start -------------------------------------------------------------------------------------------
 
     def _prime(self, start_ms: int) -> None:
-        """A day of candles, then 40 minutes of trades in steps of 100 ms, ending at the opening price's vicinity."""
+        """A day of candles, then 40 minutes of trades in steps of 100 ms, ending at the opening price's vicinity.
+
+        The trades begin 40 minutes before the start whatever the second, so that no draw depends on the clock: the
+        candle in which they begin holds them alone.
+        """
         draw, sweep = self._draw, self.character.sweep
         price = self.character.opening
-        first_ms = (start_ms - PRIMED_MS) // h.MINUTE_MS * h.MINUTE_MS
+        first_ms = start_ms - PRIMED_MS
         history = self.history
         for minute in range(MINUTES_BEFORE - PRIMED_MS // h.MINUTE_MS, 0, -1):
-            price = self._minute(first_ms - minute * h.MINUTE_MS, price)
+            price = self._minute(first_ms // h.MINUTE_MS * h.MINUTE_MS - minute * h.MINUTE_MS, price)
         mood = Mood(draws(0, f"{self.instrument.symbol}/before/{self._draw()}").__next__, BEFORE)
         mood.wake(9_000)
         calm_ms = start_ms - CALM_BEFORE_MS
@@ -173,10 +182,11 @@ class Flow:
         self._step += 1
         if end_ms % FRAME_MS == 0:
             self._send_depth(end_ms, base_ns)
-        if end_ms % KLINE_MS == 0 or end_ms % h.MINUTE_MS == 2 * STEP_MS:
-            self._send_kline(end_ms, base_ns)
         if end_ms % MARK_MS == 0:
             self._send_second(end_ms, base_ns)
+        # Last, because candles follow the minute of the clock: they must not move the others by a microsecond.
+        if end_ms % KLINE_MS == 0 or end_ms % h.MINUTE_MS == 2 * STEP_MS:
+            self._send_kline(end_ms, base_ns)
 
     def _order(self, lean: int, at_ms: int) -> None:
         """An aggressive order takes from the best levels or sweeps several; a liquidation is eight times larger."""
@@ -347,7 +357,7 @@ class Flow:
 
     def _send_second(self, now_ms: int, base_ns: int) -> None:
         """Mark price, and the largest liquidation of the second."""
-        self._move_mark()
+        self._mark = self._moved_mark()
         out = self.out
         next_ms = (now_ms // FUNDING_MS + 1) * FUNDING_MS
         payload = self._text.mark(now_ms, *self.marks(), next_ms)
@@ -359,28 +369,25 @@ class Flow:
             payload = self._text.liquidation(now_ms, sell, lots, limit, price, at_ms)
             out.append((base_ns + GAP_NS * len(out), self.streams[5], payload))
 
-    _index_e8 = 0
-    _basis_e8 = 0
-    _average_e8 = 0
+    _mark: tuple[int, int, int] | None = None  # index, basis, average at 1e-8; None before the first second
 
-    def _move_mark(self) -> None:
-        """The index follows the middle over 4 s, the mark adds a slow basis; all at 1e-8."""
+    def _moved_mark(self) -> tuple[int, int, int]:
+        """A second later: the index follows the middle over 4 s, the mark adds a slow basis."""
         middle = (self.asks.best + self.bids.best) * self.instrument.tick_e8 // 2
-        if not self._index_e8:
-            self._index_e8 = self._average_e8 = middle + middle // 1800
-        self._index_e8 += (middle + middle // 1800 - self._index_e8) // 4
-        self._basis_e8 += (middle - self._index_e8 - self._basis_e8) // 30
-        self._average_e8 += (self._index_e8 + self._basis_e8 - self._average_e8) // 60
+        spot = middle + middle // 1800
+        index, basis, average = self._mark or (spot, 0, spot)
+        index += (spot - index) // 4
+        basis += (middle - index - basis) // 30
+        average += (index + basis - average) // 60
+        return index, basis, average
 
     def marks(self) -> tuple[int, int, int, int, int]:
-        """Mark, its average, index, estimated settle price and funding rate, all at 1e-8."""
-        if not self._index_e8:
-            self._move_mark()
-        mark = self._index_e8 + self._basis_e8
-        premium = self._basis_e8 * 10**8 // self._index_e8
+        """Mark, its average, index, estimated settle price and funding rate, all at 1e-8. Asking changes nothing."""
+        index, basis, average = self._mark or self._moved_mark()
+        premium = basis * 10**8 // index
         # Interest 0.01 % clamped within 0.05 % of the premium, as the venue's formula has it; ±0.3 % at most.
         rate = max(-300_000, min(300_000, premium + max(-50_000, min(50_000, 10_000 - premium))))
-        return mark, self._average_e8, self._index_e8, self._index_e8 + self._index_e8 // 1300, rate
+        return index + basis, average, index, index + index // 1300, rate
 
     # -- what REST asks ---------------------------------------------------------------------------------------------
 
