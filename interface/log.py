@@ -169,6 +169,7 @@ class Log:
         self.stream = sys.stderr if stream is None else stream
         self.file = RotatedFile(folder / "scalper.jsonl") if folder else None
         self.dropped = 0
+        self.bound: dict[str, str] = {}  # keys of every line, those of libraries included
         self.counts = dict.fromkeys(LEVELS, 0)
         self._known: tuple[str, ...] = ()
         self._now_ns = now_ns
@@ -185,6 +186,10 @@ class Log:
         if len(text) >= 6:  # shorter ones would blot out ordinary words; no venue or bot has so short a secret
             self._known = (*self._known, text)
 
+    def bind(self, **keys: str) -> None:
+        """Put these keys on every later line."""
+        self.bound = {**self.bound, **keys}
+
     def reopen(self) -> None:
         """Open the log file anew before the next line (SIGHUP, after an outside rotation)."""
         self._reopen.set()
@@ -192,7 +197,7 @@ class Log:
     def emit(self, record: dict[str, Any]) -> None:
         """Queue one event. Never waits and never raises; beyond the bound the event is counted as dropped."""
         try:
-            self._queue.put_nowait({"ts": self._now_ns(), **record})
+            self._queue.put_nowait({"ts": self._now_ns(), **self.bound, **record})
         except queue.Full:
             self.dropped += 1
 
@@ -214,7 +219,8 @@ class Log:
             self._write(self._repeats.admit(record, record["ts"]))
         self._write(self._repeats.rest())
         if self.dropped:
-            self._write([{"ts": self._now_ns(), "level": "warning", "event": "log.dropped", "count": self.dropped}])
+            lost = {"level": "warning", "event": "log.dropped", "count": self.dropped}
+            self._write([{"ts": self._now_ns(), **self.bound, **lost}])
         if self.file:
             self.file.reopen()
 
@@ -331,13 +337,15 @@ def start(
         now_ns=now_ns,
     )
 
+    log.bind(**bound)
+
     def sink(named: _Named, method: str, event: dict[str, Any]) -> Any:
         error = event.pop("exc_info", None)
         if error is True:
             error = sys.exc_info()[1]
         event.pop("_record", None)
         extra = {"exc_info": error} if isinstance(error, BaseException) else {}
-        log.emit({**event, "level": _LEVEL.get(method, method), "logger": named.name, **bound, **extra})
+        log.emit({**event, "level": _LEVEL.get(method, method), "logger": named.name, **extra})
         raise structlog.DropEvent
 
     structlog.configure(

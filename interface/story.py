@@ -25,10 +25,6 @@ class Story:
     def __init__(self) -> None:
         self._log = log.logger("engine")
 
-    def bind(self, **keys: str) -> None:
-        """Put run id and feed on every later line; notes come from callbacks that share no context."""
-        self._log = self._log.bind(**keys)
-
     def note(self, note: Note) -> None:
         record: dict[str, Any] = note.record
         if note.file == "signals":

@@ -72,7 +72,7 @@ def on_sockets(arguments: argparse.Namespace, settings: Settings, wish: Wish) ->
         )
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                document = runner.run(_paper(arguments, settings, wish, config, home))
+                document = runner.run(_paper(arguments, settings, wish, config, home, kept))
         finally:
             kept.close()
             gc.unfreeze()
@@ -88,7 +88,7 @@ def on_sockets(arguments: argparse.Namespace, settings: Settings, wish: Wish) ->
 
 
 async def _paper(
-    arguments: argparse.Namespace, settings: Settings, wish: Wish, config: str, home: Path
+    arguments: argparse.Namespace, settings: Settings, wish: Wish, config: str, home: Path, kept: log.Log
 ) -> dict[str, Any] | None:
     """One paper run from the first connection to its summary; None when it was stopped before it began."""
     import wiring
@@ -107,7 +107,7 @@ async def _paper(
             settings, venue, seed=wish.seed, started_ns=clock.anchor_ns, speed=wish.speed, observer=story.note
         )
         with outcome.guarded(parts):
-            story.bind(run_id=parts.run_id, feed=parts.feed)
+            kept.bind(run_id=parts.run_id, feed=parts.feed)
             _say_start(parts, settings, home)
             warm = wiring.keep_warm_bot(settings) if settings.execution.keep_warm else None
             started_ns = clock.now_ns()

@@ -161,6 +161,23 @@ def test_auto_is_json_where_nobody_looks():
     assert [record["event"] for record in written(lambda out, log: out.info("a.b"), form="auto")] == ["a.b"]
 
 
+def test_what_is_bound_stands_on_every_later_line():
+    """Run id and feed go on the events of the program and of its libraries alike, from then on."""
+
+    def act(out, log):
+        out.info("a.b")
+        log.bind(run_id="r1", feed="EMBEDDED")
+        out.info("c.d")
+        logging.getLogger("aiohttp").warning("slow")
+
+    keys = [(one["event"], one.get("run_id"), one.get("feed"), one["mode"]) for one in written(act, mode="paper")]
+    assert keys == [
+        ("a.b", None, None, "paper"),
+        ("c.d", "r1", "EMBEDDED", "paper"),
+        ("library.message", "r1", "EMBEDDED", "paper"),
+    ]
+
+
 def test_a_slow_reader_of_our_exchange_is_no_news():
     """What the socket library says of full buffers on the serving side is not told; its errors and our side's are."""
 

@@ -69,15 +69,6 @@ def test_what_is_no_part_of_the_story_is_not_told(book: Book) -> None:
     assert book.lines() == []
 
 
-def test_every_line_names_the_run_once_it_is_bound(book: Book) -> None:
-    """Run id and feed stand on each later line."""
-    story = Story()
-    story.bind(run_id="r1", feed="EMBEDDED")
-    story.note(Note(1, "fills", {"symbol": "BTCUSDT", "price": "1"}))
-    (line,) = book.lines()
-    assert (line["event"], line["run_id"], line["feed"]) == ("fill", "r1", "EMBEDDED")
-
-
 def test_a_run_tells_its_trade_from_order_to_close(book: Book, tmp_path: Path) -> None:
     """The story of a real run holds order, fill and closed trade with the keys the records have."""
     settings = load(overrides=[f"app.data_dir={tmp_path}"], environment={}, folder=tmp_path).settings
