@@ -16,7 +16,7 @@ from exchange.binance.account_rest import AccountRest, CallLimits
 from exchange.binance.ids import Ids
 from exchange.binance.order_line import Connect, connector
 from exchange.binance.order_lines import LineLimits, OpenLine, OrderLines, http_lines
-from exchange.binance.pace import Attempts
+from exchange.binance.pace import Attempts, Pace
 from exchange.binance.quota import Quota
 from exchange.binance.reader import Reader
 from exchange.binance.requests import OrderRequests, RestRequests, Terms
@@ -76,9 +76,9 @@ def binance_venue(
 ) -> BinanceVenue:
     """A venue that is not connected yet (``await venue.start()``).
 
-    ``tell`` takes facts from callbacks of the loop; ``owns`` knows the client ids of this program; ``transport`` is the
-    way of orders, ``rest`` or ``ws``. ``ledger`` is shared with who else asks the same host from here; ``record`` keeps
-    private frames. Raises ConfigurationError for a transport that is neither or has no address.
+    ``tell`` takes facts in callbacks of the loop; ``owns`` knows the client ids of this program; ``transport`` (rest,
+    ws) is the way of orders; ``ledger`` is shared with whoever asks the same host; ``record`` keeps private frames.
+    Raises ConfigurationError for what cannot work.
     """
     usable(instruments)
     terms, bounds = terms or Terms(), bounds or Bounds()
@@ -86,24 +86,14 @@ def binance_venue(
     quota = Quota(ledger or WeightLedger(), monotonic_s)
     requests = RestRequests(addresses.rest, signer, instruments, terms)
     http = http_lines(connect or connector(addresses.rest))
-    budget = Attempts()
-
-    def lines(open_line: OpenLine, probe: bytes, count: int) -> OrderLines:
-        return OrderLines(
-            open_line, probe=probe, count=count, limits=bounds.lines, budget=budget, random=random,
-            heed=lambda answer: quota.heed(answer.headers), quiet=lambda: quota.quiet,
-        )  # fmt: skip
+    pace = Pace(Attempts(), random)
 
     build: OrderRequests = requests
-    orders = lines(http, requests.probe, ORDER_LINES)
-    if transport == "ws":
-        if not addresses.ws_api:
-            raise ConfigurationError("execution.transport is ws, and no address of the WebSocket API is given")
-        build = WsRequests(signer, instruments, terms)
-        orders = lines(socket_lines(open_socket, addresses.ws_api, random=random), b"", ORDER_LINES)
-    elif transport != "rest":
-        raise ConfigurationError(f"execution.transport is {transport!r}; it is rest or ws")
-    reads = lines(http, requests.probe, READ_LINES)
+    way = http
+    if _over_sockets(transport, addresses):
+        build, way = WsRequests(signer, instruments, terms), socket_lines(open_socket, addresses.ws_api, random=random)
+    orders = _lines(way, build.probe, ORDER_LINES, bounds.lines, pace, quota)
+    reads = _lines(http, requests.probe, READ_LINES, bounds.lines, pace, quota)
     account = AccountRest(
         reads, requests, clock, quota=quota, limits=bounds.calls, random=random,
         access=lambda answered, reason: venue.access(answered, reason),
@@ -123,3 +113,21 @@ def binance_venue(
     )  # fmt: skip
     venue.attach(Reader(account, instruments, ids, events, venue.tell), events, stream)
     return venue
+
+
+def _over_sockets(transport: str, addresses: Addresses) -> bool:
+    """Whether orders go over the WebSocket API. Raises ConfigurationError when that cannot be."""
+    if transport not in ("rest", "ws"):
+        raise ConfigurationError(f"execution.transport is {transport!r}; it is rest or ws")
+    if transport == "ws" and not addresses.ws_api:
+        raise ConfigurationError("execution.transport is ws, and no address of the WebSocket API is given")
+    return transport == "ws"
+
+
+def _lines(
+    open_line: OpenLine, probe: bytes, count: int, limits: LineLimits, pace: Pace, quota: Quota
+) -> OrderLines:  # fmt: skip
+    return OrderLines(
+        open_line, probe=probe, count=count, limits=limits, pace=pace,
+        heed=lambda answer: quota.heed(answer.headers), quiet=lambda: quota.quiet,
+    )  # fmt: skip

@@ -16,7 +16,7 @@ from typing import Protocol
 import msgspec
 
 from exchange.binance.order_line import Answer, Connect, Done, OrderLine, Sent
-from exchange.binance.pace import Attempts, Budget, Pace
+from exchange.binance.pace import Attempts, Pace
 
 TICK_S = 0.25
 
@@ -94,16 +94,14 @@ class OrderLines:
         probe: bytes = b"",
         count: int = 2,
         limits: LineLimits | None = None,
-        budget: Budget | None = None,
-        random: Callable[[], float] = dice.random,
+        pace: Pace | None = None,
         heed: Callable[[Answer], None] | None = None,
         quiet: Callable[[], bool] | None = None,
     ) -> None:
         self._open_line = open_line
         self._probe = probe
         self._limits = limits or LineLimits()
-        budget = budget or Attempts()
-        self._paces = [Pace(budget, random) for _ in range(count)]
+        self._pace = pace or Pace(Attempts(), dice.random)
         self._heed = heed
         self._quiet = quiet or (lambda: False)
         self._lines: list[Line | None] = [None] * count
@@ -183,13 +181,12 @@ class OrderLines:
 
     async def _keep(self, number: int) -> None:
         """Open line ``number`` whenever it is not, and let one that is old and idle go while another is there."""
-        pace = self._paces[number]
         while True:
             wait_s, line, now_s = TICK_S, self._lines[number], self._loop.time()
             if line is None:
-                wait_s = pace.wait_s(now_s, urgent=self._urgent)
+                wait_s = self._pace.wait_s(now_s, urgent=self._urgent)
                 if wait_s <= 0:
-                    await self._open(number, pace)
+                    await self._open(number)
                     continue
             elif now_s >= line.until_s and not line.waiting and self.open == len(self._lines):
                 line.end("old enough")
@@ -199,20 +196,24 @@ class OrderLines:
                 async with asyncio.timeout(min(wait_s, TICK_S)):  # wait_for can swallow the cancel of a woken task
                     await self._woken.wait()
 
-    async def _open(self, number: int, pace: Pace) -> None:
-        pace.tried(self._loop.time())
+    async def _open(self, number: int) -> None:
+        self._pace.tried(self._loop.time())
         self._connects += 1
         try:
             async with asyncio.timeout(self._limits.connect_s):
                 line = await self._open_line(lambda line, why: self._down(number, line, why))
+        except asyncio.CancelledError:
+            self._pace.failed(self._loop.time())
+            raise
         except Exception as error:  # refused, no such host, TLS, too slow, or what a WebSocket library makes of it
             self._failures += 1
             self._last_end = f"no connection ({type(error).__name__})"
-            pace.ended(self._loop.time(), 0.0)
+            self._pace.failed(self._loop.time())
             return
         if not line.open:  # it ended as soon as it was there
-            pace.ended(self._loop.time(), 0.0)
+            self._pace.failed(self._loop.time())
             return
+        self._pace.opened()
         self._lines[number] = line
         self._urgent = False
 
@@ -220,7 +221,7 @@ class OrderLines:
         if self._lines[number] is line:
             self._lines[number] = None
             self._last_end = why
-            self._paces[number].ended(self._loop.time(), self._loop.time() - line.opened_s)
+            self._pace.lost(self._loop.time(), self._loop.time() - line.opened_s)
             self._woken.set()
 
     async def _keep_warm(self) -> None:

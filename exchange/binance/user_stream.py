@@ -199,19 +199,21 @@ class UserStream:
                 )
         except asyncio.CancelledError:
             leg.ended = True
+            self._pace.failed(self._loop.time())
             raise
         except Exception as error:  # whatever a library raises; its text may hold the address, and with it the key
             self.counts.failures += 1
             leg.ended = True
-            self._pace.ended(self._loop.time(), 0.0)
+            self._pace.failed(self._loop.time())
             if self._current is not None:
                 self._replace = self._replace or why
             else:
                 self._fall(f"cannot connect ({type(error).__name__})")
             return
         if leg.ended:  # closed again before we had it
-            self._pace.ended(self._loop.time(), 0.0)
+            self._pace.failed(self._loop.time())
             return
+        self._pace.opened()
         leg.opened_s = self._loop.time()
         old, self._current = self._current, leg
         self._rotate_at_s = leg.opened_s + self._limits.rotate_after_s - self._random() * self._limits.rotate_spread_s
@@ -240,7 +242,7 @@ class UserStream:
             self._old.remove(leg)
         if leg is self._current:
             self._current = None
-            self._pace.ended(self._loop.time(), self._loop.time() - leg.opened_s)
+            self._pace.lost(self._loop.time(), self._loop.time() - leg.opened_s)
             self._fall(f"the socket was closed ({reason})")
             self._woken.set()
 

@@ -61,9 +61,10 @@ class MiniSocket:
 class MiniVenue:
     """``server`` is the door; ``instead[call]`` answers in place of the venue, once for each that is given."""
 
-    def __init__(self, server: OrderServer) -> None:
-        self.server = server
-        server.standing = self._answer
+    def __init__(self, server: OrderServer | None) -> None:
+        if server is not None:
+            self.server = server
+            server.standing = self._answer
         self.instead: dict[str, list[Callable[[Asked], Reply | bytes]]] = {}
         self.sockets: list[MiniSocket] = []
         self.orders: dict[str, dict[str, Any]] = {}
@@ -282,6 +283,9 @@ class Bench:
 
     def now_ns(self) -> int:
         return self.clock.now_ns()
+
+    def server_requests(self) -> list[Asked]:
+        return self.mini.server.requests
 
     async def heard(self, kind: type, count: int = 1, **fields: Any) -> Any:
         """The newest of ``count`` facts of a kind with these fields, waited for."""

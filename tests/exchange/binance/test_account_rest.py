@@ -13,6 +13,7 @@ import pytest
 from exchange.binance.account_rest import AccountRest, CallLimits
 from exchange.binance.order_line import connector
 from exchange.binance.order_lines import OrderLines, http_lines
+from exchange.binance.pace import Attempts, Pace
 from exchange.binance.quota import Quota
 from exchange.binance.refusals import VenueAnswerError
 from exchange.binance.requests import RestRequests, Terms
@@ -36,7 +37,7 @@ class Scene:
         self.access: list[tuple[bool, str]] = []
         self.clock = VenueClock(lambda: NOW_NS)
         self.quota = Quota(WeightLedger(), lambda: 1_000.0)
-        self.lines = OrderLines(http_lines(connector(server.url)), random=lambda: 0.0)
+        self.lines = OrderLines(http_lines(connector(server.url)), pace=Pace(Attempts(), lambda: 0.0))
         requests = RestRequests(server.url, SIGNER, (INSTRUMENT,), Terms())
         self.account = AccountRest(
             self.lines, requests, self.clock, quota=self.quota, random=lambda: 0.0,

@@ -8,6 +8,7 @@ from typing import Any
 
 from exchange.binance.order_line import Answer, Sent, asked, connector
 from exchange.binance.order_lines import LineLimits, OrderLines, http_lines
+from exchange.binance.pace import Attempts, Budget, Pace
 from tests.exchange.binance.desk import on_uvloop, until
 from tests.fakes.order_server import HOLD, Asked, OrderServer, Reply, http
 
@@ -17,12 +18,17 @@ PROBE = b"GET /fapi/v1/ping HTTP/1.1\r\nHost: x\r\n\r\n"
 FAR_S = 30.0
 
 
+def _pace(budget: Budget) -> Pace:
+    """Attempts as soon as may be."""
+    return Pace(budget, lambda: 0.0)
+
+
 def with_lines(doing: Callable[[OrderServer, OrderLines], Awaitable[Any]], **given: Any) -> Any:
     """Run ``doing`` with a fresh server and open lines to it."""
 
     async def run() -> Any:
         async with OrderServer() as server:
-            lines = OrderLines(http_lines(connector(server.url)), random=lambda: 0.0, **given)
+            lines = OrderLines(http_lines(connector(server.url)), pace=_pace(Attempts()), **given)
             lines.start()
             assert await lines.ready(5.0)
             try:
@@ -94,7 +100,7 @@ def test_an_exit_without_a_line_is_no_matter_for_budgets() -> None:
 
     async def run() -> None:
         async with OrderServer() as server:
-            lines = OrderLines(http_lines(connector(server.url)), budget=_Spent(), random=lambda: 0.0)
+            lines = OrderLines(http_lines(connector(server.url)), pace=_pace(_Spent()))
             lines.start()
             await asyncio.sleep(0.05)
             assert lines.open == 0
@@ -121,15 +127,15 @@ def test_refused_connections_are_tried_again_at_a_bounded_rate() -> None:
     async def run() -> int:
         async with OrderServer() as server:
             url = server.url
-        lines = OrderLines(http_lines(connector(url)), random=lambda: 0.0)
+        lines = OrderLines(http_lines(connector(url)), pace=_pace(Attempts()))
         lines.start()
-        await until(lambda: lines.stats().failures >= 20)
+        await until(lambda: lines.stats().failures >= 10)
         await asyncio.sleep(0.1)
         failures = lines.stats().failures
         await lines.close()
         return failures
 
-    assert on_uvloop(run()) == 20
+    assert on_uvloop(run()) == 10
 
 
 def test_idle_lines_are_probed_one_at_a_time() -> None:
@@ -202,7 +208,7 @@ def test_a_venue_that_hangs_up_at_once_is_not_hammered() -> None:
     async def run() -> int:
         async with OrderServer() as server:
             server.refusing = True
-            lines = OrderLines(http_lines(connector(server.url)), random=lambda: 0.0)
+            lines = OrderLines(http_lines(connector(server.url)), pace=_pace(Attempts()))
             lines.start()
             await asyncio.sleep(0.3)
             await lines.close()
@@ -217,7 +223,7 @@ def test_churn_leaves_nothing_behind() -> None:
     async def run() -> tuple[int, int]:
         async with OrderServer() as server:
             server.standing = lambda request: Reply((http(),), end=True) if _odd(request) else http()
-            lines = OrderLines(http_lines(connector(server.url)), random=lambda: 0.0, budget=_Free())
+            lines = OrderLines(http_lines(connector(server.url)), pace=_pace(_Free()))
             lines.start()
             await lines.ready(5.0)
             before = len(asyncio.all_tasks())

@@ -18,6 +18,7 @@ from config.secret import Secret
 from exchange.binance.order_line import Answer, Sent
 from exchange.binance.order_lines import OrderLines
 from exchange.binance.outcomes import Outcome, meaning_of
+from exchange.binance.pace import Attempts, Pace
 from exchange.binance.requests import Terms
 from exchange.binance.signing import HmacSigner
 from exchange.binance.ws_api import WsRequests, socket_lines
@@ -100,7 +101,7 @@ class Scene:
         self.heard: list[Answer] = []
         self.headers: list[dict[str, str]] = []
         self.lines = OrderLines(
-            socket_lines(self._open, "ws://api", random=lambda: 0.0), random=lambda: 0.0,
+            socket_lines(self._open, "ws://api", random=lambda: 0.0), pace=Pace(Attempts(), lambda: 0.0),
             heed=lambda answer: self.headers.append(answer.headers),
         )  # fmt: skip
 
