@@ -27,6 +27,7 @@ from exchange.emulator.rest import Rest
 from exchange.emulator.sockets import Connection, Limits, accept, refused
 from exchange.emulator.stream_faults import StreamFaults
 from exchange.emulator.streams import Hub
+from exchange.emulator.trading.desk import TradingDesk
 from exchange.emulator.user_streams import UserStreams
 from exchange.emulator.ws_api import ApiConnection, ApiServer, is_api_path
 from models.instrument import E8
@@ -63,7 +64,7 @@ class VenueTerms(msgspec.Struct, frozen=True):
     orderly: bool = False
     listen_key_ms: int = LIFETIME_MS
     audit: Callable[[dict[str, object]], None] | None = None
-    make_desk: MakeDesk | None = None
+    make_desk: MakeDesk | None = TradingDesk
 
 
 class VenueClock:

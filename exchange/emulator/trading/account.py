@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from typing import Any
 
 from exchange.emulator.trading.algos import Algo
 from exchange.emulator.trading.orders import Fill, Order
@@ -56,9 +57,9 @@ class Account:
         self.watched: dict[int, Algo] = {}
         self.algo_by_client: dict[str, Algo] = {}
         self.trades: deque[Fill] = deque(maxlen=ROWS_KEPT)
-        self.incomes: deque[dict[str, object]] = deque(maxlen=ROWS_KEPT)
-        self.amendments: deque[dict[str, object]] = deque(maxlen=DONE_KEPT)
-        self.margin_changes: deque[dict[str, object]] = deque(maxlen=DONE_KEPT)
+        self.incomes: deque[dict[str, Any]] = deque(maxlen=ROWS_KEPT)
+        self.amendments: deque[dict[str, Any]] = deque(maxlen=DONE_KEPT)
+        self.margin_changes: deque[dict[str, Any]] = deque(maxlen=DONE_KEPT)
         self.forced: deque[Order] = deque(maxlen=DONE_KEPT)
         self.countdowns: dict[str, int] = {}
         self.called: set[tuple[str, str]] = set()  # positions warned of by a margin call

@@ -141,9 +141,7 @@ class Clearing:
                 wallet=short(account.wallet_e8),
             )
             keys = [(contract.symbol, position.side)] if isolated else []
-            self._pit.tell_account(
-                account, "FUNDING_FEE", keys, change_e8=amount, symbol=contract.symbol, at_ms=at_ms
-            )
+            self._pit.tell_account(account, "FUNDING_FEE", keys, change_e8=amount, symbol=contract.symbol, at_ms=at_ms)
 
     def transfer(self, account: Account, amount: int, asset: str = USDT) -> None:
         """Money comes from, or goes to, another wallet. Raises VenueError (-2018) when there is not enough."""

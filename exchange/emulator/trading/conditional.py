@@ -7,6 +7,7 @@ trigger) and EXPIRED are the other ends.
 from __future__ import annotations
 
 from exchange.emulator.errors import VenueError
+from exchange.emulator.trading import rules
 from exchange.emulator.trading.account import Account
 from exchange.emulator.trading.algos import LIMITS, Algo
 from exchange.emulator.trading.contract import Contract
@@ -68,10 +69,9 @@ class Conditional:
         if not account.reducible_e8(algo.symbol, algo.position_side, algo.side):
             raise refusal(-4509)
         for other in account.watched.values():
-            same = (other.symbol, other.position_side, other.side) == (algo.symbol, algo.position_side, algo.side)
-            if same and algo.close_position and other.close_position and other.time_in_force == GTE:
-                if other.type.split("_")[0] == algo.type.split("_")[0]:
-                    raise refusal(-4130)
+            whole = algo.close_position and other.close_position and other.time_in_force == GTE
+            if whole and _direction(other) == _direction(algo):
+                raise refusal(-4130)
 
     def cancel(self, algo: Algo, *, silent: bool = False) -> None:
         """Cancel one that has not triggered. Raises VenueError (-4117, -2011). ``silent``: nobody is told."""
@@ -88,9 +88,9 @@ class Conditional:
     def position_gone(self, account: Account, contract: Contract, position_side: str) -> None:
         """GTE orders live as long as the position they close."""
         for algo in account.watched_algos(contract.symbol):
-            if algo.time_in_force == GTE and algo.waiting and algo.position_side == position_side:
-                if not account.reducible_e8(algo.symbol, position_side, algo.side):
-                    self._end(algo, "EXPIRED")
+            bound = algo.time_in_force == GTE and algo.waiting and algo.position_side == position_side
+            if bound and not account.reducible_e8(algo.symbol, position_side, algo.side):
+                self._end(algo, "EXPIRED")
 
     def _end(self, algo: Algo, status: str, *, silent: bool = False) -> None:
         algo.status, algo.updated_ms = status, self._pit.now_ms()
@@ -139,7 +139,7 @@ class Conditional:
             if not order.quantity_e8:
                 raise refusal(-2022)
             if order.price_match != "NONE":
-                order.price_e8 = matched_price(self._pit.contracts[algo.symbol], order.side, order.price_match)
+                order.price_e8 = rules.matched_price(self._pit.contracts[algo.symbol], order.side, order.price_match)
             self._engine.admit(order, triggered=True)
         except VenueError as error:
             algo.reason = _REASONS.get(error.code, str(error).rstrip("."))
@@ -148,6 +148,7 @@ class Conditional:
         self._engine.register(order)
         algo.order, algo.status, algo.updated_ms = order, "TRIGGERED", self._pit.now_ms()
         self._pit.contracts[algo.symbol].algos.pop(algo.id, None)
+        algo.account.watched.pop(algo.id, None)
         self._say(algo)
         self._engine.start(order)
 
@@ -210,13 +211,6 @@ class Conditional:
         )
 
 
-MATCHES = {"": 1, "5": 5, "10": 10, "20": 20}
-
-
-def matched_price(contract: Contract, side: int, mode: str) -> int:
-    """The price that ``priceMatch`` stands for. Raises VenueError (-5041)."""
-    kind, _, place = mode.partition("_")
-    price = contract.nth(-side if kind == "OPPONENT" else side, MATCHES[place])
-    if not price:
-        raise refusal(-5041)
-    return price
+def _direction(algo: Algo) -> tuple[str, str, int, str]:
+    """What only one closing order with GTE may be there for."""
+    return algo.symbol, algo.position_side, algo.side, algo.type.partition("_")[0]

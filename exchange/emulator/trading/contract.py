@@ -54,10 +54,13 @@ class Contract:
     def mark_e8(self) -> int:
         """The mark price; before the first mark of the market what ``premiumIndex`` says."""
         if not self._mark_e8:
-            self._take_premium()
+            self.know_mark()
         return self._mark_e8
 
-    def _take_premium(self) -> None:
+    def know_mark(self) -> None:
+        """Without a mark from the market's stream, take what REST tells."""
+        if self._mark_e8:
+            return
         body = self._market.premium(self.symbol)
         self._mark_e8 = to_e8(str(body["markPrice"]))
         self.rate_e8 = to_e8(str(body["lastFundingRate"]) or "0")
@@ -107,6 +110,14 @@ class Contract:
                     for order in resting:
                         if order.price_e8 == price:
                             order.ahead_e8 = min(order.ahead_e8, lots)
+
+    def touches(self, event: dict[str, Any]) -> dict[int, int]:
+        """The best price with a quantity that a diff tells on either side; 0 for none. Looking here saves asking the
+        market for its whole book at every frame.
+        """
+        bids = [self.number(price) for price, quantity in event["b"] if self.number(quantity)]
+        asks = [self.number(price) for price, quantity in event["a"] if self.number(quantity)]
+        return {BUY: max(bids, default=0), SELL: min(asks, default=0)}
 
     # -- the book ----------------------------------------------------------------------------------------------------
 
@@ -169,6 +180,16 @@ class Contract:
             yield price, left, own.get(price, [])
         for price in prices:
             yield price, 0, own[price]
+
+    @property
+    def busy(self) -> bool:
+        """Whether orders of ours rest here."""
+        return bool(self.resting[BUY] or self.resting[SELL])
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether something is taken from the market's book."""
+        return bool(self.taken[BUY] or self.taken[SELL])
 
     # -- resting orders ----------------------------------------------------------------------------------------------
 

@@ -241,7 +241,8 @@ class Engine:
         """What is left of an order, but never more than a closing one can close."""
         if not order.reducing:
             return order.left_e8
-        return min(order.left_e8, order.account.reducible_e8(order.symbol, order.position_side, order.side))
+        account: Account = order.account
+        return min(order.left_e8, account.reducible_e8(order.symbol, order.position_side, order.side))
 
     def fill(self, order: Order, price: int, amount: int, *, maker: bool, trade_id: int) -> None:
         """One execution with everything that follows from it."""
@@ -339,7 +340,7 @@ class Engine:
 
     # -- changes -----------------------------------------------------------------------------------------------------
 
-    def amend(self, order: Order, price: int, quantity: int) -> Order:
+    def amend(self, order: Order, price: int, quantity: int, price_match: str = "NONE") -> Order:
         """Change a resting limit order; it loses its place. Raises VenueError."""
         contract = self._pit.contracts[order.symbol]
         if order.amendments >= AMENDMENTS_MAX:
@@ -366,7 +367,7 @@ class Engine:
             order.account.live[order.id] = order
         contract.leave(order)
         order.amendments += 1
-        order.stp, order.updated_ms = "NONE", self._pit.now_ms()
+        order.stp, order.price_match, order.updated_ms = "NONE", price_match, self._pit.now_ms()
         instrument = contract.instrument
         order.account.amendments.append(amendment_row(order, self._pit.ids.amendment(), was, instrument))
         self._tell_amended(order)

@@ -13,9 +13,8 @@ from exchange.emulator.trading.account import USDT, Account
 from exchange.emulator.trading.algos import Algo
 from exchange.emulator.trading.algos import event as algo_event
 from exchange.emulator.trading.contract import Contract
-from exchange.emulator.trading.orders import Fill, Order
+from exchange.emulator.trading.orders import Fill, Order, lite
 from exchange.emulator.trading.orders import event as order_event
-from exchange.emulator.trading.orders import lite
 from exchange.emulator.trading.positions import Position
 from exchange.emulator.trading.refusals import refusal
 from exchange.emulator.trading.texts import at_least, divided, money, money_or_zero, short
@@ -78,9 +77,7 @@ class Ids:
 class Pit:
     """The shared state. ``word`` sends an event, ``note`` an audit record."""
 
-    def __init__(
-        self, market: Market, now_ms: Callable[[], int], emit: Emit, seed: int, audit: Audit | None
-    ) -> None:
+    def __init__(self, market: Market, now_ms: Callable[[], int], emit: Emit, seed: int, audit: Audit | None) -> None:
         self.market, self.now_ms = market, now_ms
         self.accounts: dict[str, Account] = {}
         self.contracts: dict[str, Contract] = {one.symbol: Contract(market, one) for one in market.instruments}
@@ -142,7 +139,11 @@ class Pit:
         """One event with its times: T what it is about, E when it leaves."""
         now_ms = self.now_ms()
         times = {"e": kind, "T": now_ms if at_ms is None else at_ms, "E": now_ms}
-        self._emit(account, times | body)
+        self.send(account, times | body)
+
+    def send(self, account: Account, event: dict[str, object]) -> None:
+        """An event as it is."""
+        self._emit(account, event)
 
     def tell_order(self, order: Order, execution: str, fill: Fill | None = None) -> None:
         """An ORDER_TRADE_UPDATE, before it a TRADE_LITE when something was traded."""
@@ -231,4 +232,3 @@ def break_even(account: Account, position: Position, contract: Contract) -> str:
     rate = contract.instrument.fees.taker_e8 if account.taker_e8 is None else account.taker_e8
     price = divided(position.cost_e8 * (E8 + position.sign * rate), position.size_e8 * E8)
     return short(price // 1_000 * 1_000)
-

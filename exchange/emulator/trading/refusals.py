@@ -96,6 +96,4 @@ def not_required(name: str) -> VenueError:
 
 def no_order_named() -> VenueError:
     """A request about one order that names none."""
-    return VenueError(
-        400, -1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!"
-    )
+    return VenueError(400, -1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!")
