@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import random as dice
-import re
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -22,7 +21,9 @@ import msgspec
 import orjson
 from yarl import URL
 
-from exchange.binance.weights import BAN_S, NORMAL_SHARE, WINDOW_S, SnapshotBudget, WeightLedger
+from exchange.binance.refusals import VenueAnswerError, refusal, said
+from exchange.binance.server_time import bounds_of, offset_within
+from exchange.binance.weights import NORMAL_SHARE, WINDOW_S, SnapshotBudget, WeightLedger
 from models.error import ConfigurationError, ScalperError, VenueUnreachableError
 from models.event import ClockOffset
 from models.instrument import to_e8
@@ -35,8 +36,6 @@ HOSTS: Mapping[str, str] = {
 DEPTH_WEIGHTS = {5: 2, 10: 2, 20: 2, 50: 2, 100: 5, 500: 10, 1000: 20}
 KLINES_MAX, TRADES_MAX = 1500, 1000
 MS = 1_000_000
-BAN_TEXT = re.compile(rb"banned until (\d{13})")
-RETRIED = frozenset({408, 500, 502, 503, 504})
 
 
 class RestLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,27 +53,6 @@ class RestLimits(msgspec.Struct, frozen=True, kw_only=True):
     """The recording's bound; the largest body is exchangeInfo with 1.1 MB."""
     connections_max: int = 4
     """Snapshots of several symbols at once; more would only queue at the venue."""
-
-
-class VenueAnswerError(ScalperError):
-    """The venue answered, but not with what was asked for.
-
-    ``blame`` says who has to change something: ``us`` (the request is wrong; never retried), ``venue`` (broken or
-    overloaded; retried), ``limit`` (asked too much; wait ``retry_after_s``), ``access`` (address or region refused).
-    ``status`` is the HTTP status, ``venue_code`` the venue's own code or 0.
-    """
-
-    code = "VENUE_ANSWER"
-    exit_code = 5
-
-    def __init__(
-        self, message: str, *, blame: str, status: int = 0, venue_code: int = 0, retry_after_s: float = 0.0
-    ) -> None:
-        super().__init__(message)
-        self.blame = blame
-        self.status = status
-        self.venue_code = venue_code
-        self.retry_after_s = retry_after_s
 
 
 class Premium(msgspec.Struct, frozen=True):
@@ -158,22 +136,12 @@ class MarketRest:
         return int(orjson.loads(await self._get("time", {}, 1, "serverTime"))["serverTime"])
 
     async def clock_offset(self, probes: int = 5) -> ClockOffset:
-        """Venue clock minus our receive clock, with a bound that holds whatever the two ways of the trip took.
-
-        Each probe proves that the offset lies between (venue ms − our receive time) and (venue ms + 1 ms − our send
-        time); the answer is the middle of what all probes allow. When they contradict each other (a clock was
-        stepped between them) the probe with the shortest round trip is taken alone.
-        """
+        """Venue clock minus our receive clock, with a bound that holds whatever the two ways of the trip took."""
         bounds: list[tuple[int, int]] = []
         for _ in range(max(probes, 1)):
             sent_ns = self._now_ns()
-            venue_ns = await self.time_ms() * MS
-            bounds.append((venue_ns - self._now_ns(), venue_ns + MS - sent_ns))
-        low = max(bound[0] for bound in bounds)
-        high = min(bound[1] for bound in bounds)
-        if low > high:
-            low, high = min(bounds, key=lambda bound: bound[1] - bound[0])
-        return ClockOffset(self._now_ns(), (low + high) // 2, (high - low + 1) // 2)
+            bounds.append(bounds_of(sent_ns, await self.time_ms(), self._now_ns()))
+        return ClockOffset(self._now_ns(), *offset_within(bounds))
 
     async def exchange_info(self) -> bytes:
         """All symbols and their filters (the venue ignores a symbol parameter); see ``instruments_of``."""
@@ -307,48 +275,11 @@ class MarketRest:
             self.ledger.told(int(used), self._monotonic_s())
 
     def _refusal(self, endpoint: str, answer: aiohttp.ClientResponse, body: bytes) -> VenueAnswerError:
-        """What an answer other than 200 means, and who has to change something."""
-        status = answer.status
-        code, said = _said(body)
-        where = f"{endpoint} answered {status}" + (f" ({code})" if code else "") + f": {said}"
-        if status in (418, 429):
-            seconds = self._pause_s(answer, body, banned=status == 418)
-            self.ledger.block(seconds, self._monotonic_s(), banned=status == 418)
-            return VenueAnswerError(
-                f"{where}; asked too much, nothing more is asked for {seconds:.0f} s",
-                blame="limit", status=status, venue_code=code, retry_after_s=seconds,
-            )  # fmt: skip
-        if status in (403, 451):
-            why = "this address is blocked by the venue's firewall" if status == 403 else "this region is not served"
-            return VenueAnswerError(f"{where}; {why}", blame="access", status=status, venue_code=code)
-        if status in RETRIED or status >= 500:
-            return VenueAnswerError(f"{where}; the venue is at fault", blame="venue", status=status, venue_code=code)
-        return VenueAnswerError(f"{where}; the request is wrong", blame="us", status=status, venue_code=code)
-
-    def _pause_s(self, answer: aiohttp.ClientResponse, body: bytes, *, banned: bool) -> float:
-        """How long to keep still: Retry-After, else the ban's own end, else the next minute (reference §6)."""
-        after = answer.headers.get("Retry-After", "")
-        if after.isascii() and after.isdigit():
-            return float(after)
-        until = BAN_TEXT.search(body)
-        if until is not None:
-            return max(float(int(until[1]) - self._now_ns() // MS) / 1e3, 1.0)
-        return BAN_S if banned else WINDOW_S
-
-
-def _said(body: bytes) -> tuple[int, str]:
-    """(venue code or 0, text) of an error body, which may be anything."""
-    try:
-        answer = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        answer = None
-    if isinstance(answer, dict):
-        code = answer.get("code", 0)
-        return code if isinstance(code, int) else 0, str(answer.get("msg", answer))[:200]
-    if not body.strip():
-        return 0, "an empty body"
-    kind = "an HTML page" if body.lstrip()[:1] == b"<" else "a body that is not JSON"
-    return 0, kind
+        """What an answer other than 200 means; a limit told in it is kept from now on."""
+        error = refusal(endpoint, answer.status, answer.headers.get("Retry-After", ""), body, self._now_ns() // MS)
+        if error.blame == "limit":
+            self.ledger.block(error.retry_after_s, self._monotonic_s(), banned=answer.status == 418)
+        return error
 
 
 def _whole(endpoint: str, body: bytes, shape: str | list[Any] | None) -> bytes:
@@ -357,7 +288,7 @@ def _whole(endpoint: str, body: bytes, shape: str | list[Any] | None) -> bytes:
         answer = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise VenueAnswerError(
-            f"{endpoint} answered 200 with {_said(body)[1]} of {len(body)} bytes ({error}); the venue is at fault",
+            f"{endpoint} answered 200 with {said(body)[1]} of {len(body)} bytes ({error}); the venue is at fault",
             blame="venue", status=200,
         ) from None  # fmt: skip
     fits = isinstance(answer, list) if isinstance(shape, list) else isinstance(answer, dict)

@@ -1,4 +1,4 @@
-"""What we may still ask the venue's REST interface: request weight, blocks, and snapshots per symbol. Pure.
+"""What we may still ask the venue's interfaces: request weight, orders, blocks, and snapshots per symbol. Pure.
 
 Source: venue reference §6. The venue counts per wall-clock minute and IP; we count any sixty seconds of our own
 monotonic clock, which is never below what the venue counts for us. Others on the same address are seen through the
@@ -17,6 +17,10 @@ ESSENTIAL_SHARE = 0.75
 """Reconciliation may go to three quarters; the last quarter belongs to exits (fault F22)."""
 SNAPSHOTS_PER_MINUTE = 6
 """Book snapshots per symbol (fault F12): a resync storm must not become an IP ban."""
+ORDERS_10S, ORDERS_1M = 300, 1200
+"""Orders placed or changed by one account (reference §6)."""
+ENTRY_SHARE = 0.75
+"""Entries may use three quarters of the orders; the rest belongs to what reduces and protects."""
 BAN_S = 120.0
 """The shortest ban the venue gives (reference §6), taken when an answer 418 does not say how long."""
 
@@ -24,8 +28,9 @@ BAN_S = 120.0
 class WeightLedger:
     """Weight used in the last minute and whether calls are blocked. Times: seconds of one monotonic clock."""
 
-    def __init__(self, limit: int = WEIGHT_LIMIT) -> None:
+    def __init__(self, limit: int = WEIGHT_LIMIT, window_s: float = WINDOW_S) -> None:
         self.limit = limit
+        self._window_s = window_s
         self._spent: deque[tuple[float, int]] = deque()  # at most one per call of a minute: bounded by the limit
         self._own = 0
         self._told = 0
@@ -35,9 +40,9 @@ class WeightLedger:
 
     def used(self, now_s: float) -> int:
         """Weight used in the last minute: our own sum or the venue's word, whichever is more."""
-        while self._spent and self._spent[0][0] <= now_s - WINDOW_S:
+        while self._spent and self._spent[0][0] <= now_s - self._window_s:
             self._own -= self._spent.popleft()[1]
-        told = self._told if now_s - self._told_s < WINDOW_S else 0
+        told = self._told if now_s - self._told_s < self._window_s else 0
         return max(self._own, told)
 
     def wait_s(self, weight: int, now_s: float, share: float = NORMAL_SHARE) -> float:
@@ -51,14 +56,14 @@ class WeightLedger:
         if self.used(now_s) + weight <= allowed:
             return 0.0
         wait_s = 0.0
-        if now_s - self._told_s < WINDOW_S and self._told + weight > allowed:
-            wait_s = self._told_s + WINDOW_S - now_s
+        if now_s - self._told_s < self._window_s and self._told + weight > allowed:
+            wait_s = self._told_s + self._window_s - now_s
         own = self._own
         for at_s, spent in self._spent:
             if own + weight <= allowed:
                 break
             own -= spent
-            wait_s = max(wait_s, at_s + WINDOW_S - now_s)
+            wait_s = max(wait_s, at_s + self._window_s - now_s)
         return wait_s
 
     def spend(self, weight: int, now_s: float) -> None:
@@ -82,6 +87,30 @@ class WeightLedger:
         if left_s == 0.0:
             self.banned = False
         return left_s
+
+
+class OrderLedger:
+    """Orders sent in the last ten seconds and the last minute, by our count or the venue's word."""
+
+    def __init__(self, fast: int = ORDERS_10S, slow: int = ORDERS_1M) -> None:
+        self._windows = WeightLedger(fast, 10.0), WeightLedger(slow, 60.0)
+
+    def spend(self, now_s: float) -> None:
+        """An order leaves now."""
+        for window in self._windows:
+            window.spend(1, now_s)
+
+    def told(self, fast: int, slow: int, now_s: float) -> None:
+        """The venue's counts, from an answer's headers."""
+        self._windows[0].told(fast, now_s)
+        self._windows[1].told(slow, now_s)
+
+    def used(self, now_s: float) -> tuple[int, int]:
+        return self._windows[0].used(now_s), self._windows[1].used(now_s)
+
+    def room(self, now_s: float, share: float = ENTRY_SHARE) -> bool:
+        """Whether one more order fits into ``share`` of both limits."""
+        return all(window.used(now_s) + 1 <= window.limit * share for window in self._windows)
 
 
 class SnapshotBudget:

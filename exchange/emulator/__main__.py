@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from exchange.emulator.generator import Generator
-from exchange.emulator.process import host
+from exchange.emulator.process import host, rehearsal_terms
 from exchange.emulator.sockets import Limits
 from models.error import ScalperError, UsageError
 from utils.clock import wall_ns
@@ -27,6 +28,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--ping", type=float, default=Limits().ping_s, help="seconds between pings")
     parser.add_argument("--pong", type=float, default=Limits().pong_s, help="seconds to wait for a pong")
     parser.add_argument("--lifetime", type=float, default=Limits().lifetime_s, help="seconds until a socket is closed")
+    parser.add_argument("--account", action="append", default=[], help="open an account: NAME=USDT; repeatable")
+    parser.add_argument("--faults", type=Path, help="faults to cause, a TOML or JSON file")
+    parser.add_argument("--audit", type=Path, help="write everything that happens to accounts into this file")
+    parser.add_argument("--orderly", action="store_true", help="private events leave at once, in their natural order")
     return parser.parse_args(arguments)
 
 
@@ -47,8 +52,12 @@ def host_generated(options: argparse.Namespace) -> int:
     """The seeded market on the terms of the command line."""
     symbols = tuple(name for name in options.symbols.upper().split(",") if name)
     limits = Limits(ping_s=options.ping, pong_s=options.pong, lifetime_s=options.lifetime)
+    terms = rehearsal_terms(options.account, seed=options.seed, faults=options.faults, orderly=options.orderly)
+    pace = speed(options.speed)
     market = Generator(options.seed, wall_ns(), symbols)
-    return host(market, address=options.host, port=options.port, speed=speed(options.speed), limits=limits)
+    return host(
+        market, address=options.host, port=options.port, speed=pace, limits=limits, terms=terms, audit=options.audit
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -11,13 +11,11 @@ import contextlib
 import time
 from types import TracebackType
 
-from aiohttp import web
 from picows import ws_create_server
 
 from exchange.emulator.market import Market
-from exchange.emulator.rest import Rest
-from exchange.emulator.sockets import MESSAGE_BYTES_MAX, Connection, Limits, accept
-from exchange.emulator.streams import Hub
+from exchange.emulator.sockets import MESSAGE_BYTES_MAX, Connection, Limits
+from exchange.emulator.venue import Venue, VenueTerms
 from models.error import UsageError
 from utils.clock import RunClock
 
@@ -47,19 +45,22 @@ class Emulator:
         speed: float | None = 1.0,
         anchor_ns: int | None = None,
         limits: Limits | None = None,
+        terms: VenueTerms | None = None,
     ) -> None:
         if speed is not None and not speed > 0:
             raise UsageError(f"the speed must be positive or max, got {speed}")
         if not 0 <= port < PORT_MAX:
             raise UsageError(f"the port must be 0 to {PORT_MAX - 1}, the streams take the next one, got {port}")
         self.market = market
-        self.hub = Hub(market)
         self.connections: set[Connection] = set()
         self.rest_url = self.stream_url = ""
         self._host, self._port, self._speed = host, port, speed
         self._anchor_ns = market.now_ns if anchor_ns is None else anchor_ns
         self._limits = limits or Limits()
         self._clock: RunClock | None = None
+        self.venue = Venue(market, self.now_ms, terms or VenueTerms())
+        self.venue.connections, self.venue.wake = lambda: self.connections, self.wake
+        self.hub = self.venue.hub
         self._waking: asyncio.TimerHandle | None = None
         self._woken = asyncio.Event()  # the market may begin
         self._tasks: list[asyncio.Task[None]] = []
@@ -78,17 +79,16 @@ class Emulator:
             self._stack = stack.pop_all()
         if self._speed is not None and not self.market.recorded:
             self._clock = RunClock(self._anchor_ns, self._speed)
+        self.venue.start()
         self._tasks = [asyncio.create_task(self._pump()), asyncio.create_task(self._tend())]
         return self
 
     async def _listen(self, stack: contextlib.AsyncExitStack) -> None:
-        runner = web.AppRunner(Rest(self.market, self.now_ms).application(), access_log=None)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        await web.TCPSite(runner, self._host, self._port).start()
-        self.rest_url = f"http://{self._host}:{runner.addresses[0][1]}"
+        rest = await asyncio.get_running_loop().create_server(self.venue.http, self._host, self._port)
+        stack.callback(rest.close)
+        self.rest_url = f"http://{self._host}:{rest.sockets[0].getsockname()[1]}"
         streams = await ws_create_server(
-            lambda request: accept(request, self.hub, self._limits, self.connections, self.wake),
+            lambda request: self.venue.accept(request, self._limits, self.connections, self.wake),
             self._host,
             self._port and self._port + 1,
             max_frame_size=MESSAGE_BYTES_MAX,
@@ -108,10 +108,12 @@ class Emulator:
             connection.close()
             if connection.behind:
                 connection.cut()  # nobody will wait until it is taken
+        for asking in list(self.venue.http_connections):
+            asking.cut()
         await self._stack.aclose()
 
     def wake(self) -> None:
-        """Somebody reads a stream: the market begins soon. Later calls change nothing."""
+        """Somebody reads a stream or trades: the market begins soon. Later calls change nothing."""
         if self._waking is None:
             delay_s = self._limits.start_s if self.market.recorded or self._speed is None else JOIN_S
             self._waking = asyncio.get_running_loop().call_later(delay_s, self._woken.set)
@@ -135,7 +137,9 @@ class Emulator:
             self.market.awake()
             if self._speed is not None:
                 self._clock = RunClock(self.market.now_ns, self._speed)
+            self.venue.start()
         while not self.market.ended:
+            self.venue.tick()
             if self._clock is None:
                 await self._rush()
                 continue
@@ -149,6 +153,7 @@ class Emulator:
     async def _publish(self, until_ns: int) -> None:
         for count, frame in enumerate(self.market.advance(until_ns), 1):
             self.hub.publish(frame)
+            self.venue.market_event(frame)
             if count % SLICE_FRAMES == 0:
                 await asyncio.sleep(0)
 
@@ -171,6 +176,7 @@ class Emulator:
         period_s = min(TEND_S, self._limits.ping_s / 4, self._limits.pong_s / 4, self._limits.lifetime_s / 4)
         while True:
             await asyncio.sleep(period_s)
+            self.venue.tick()
             now_s, event_ms = time.monotonic(), self.now_ms()
             for connection in list(self.connections):
                 connection.tend(now_s, event_ms)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import struct
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import unquote
 
 import msgspec
@@ -25,6 +28,7 @@ from models.error import UsageError
 
 MESSAGES_PER_S = 10
 MESSAGE_BYTES_MAX = 128 << 10  # 1,024 names of 40 letters are 45 KB
+DRIP_S = 0.01  # a trickling frame leaves in steps of this
 GOODBYE_S = 5.0  # how long a client may take for what was sent before the close frame
 METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
 
@@ -49,11 +53,12 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """What a connection's URL asked for."""
+    """What a connection's URL asked for; ``keys``: listenKeys with the events wanted (none: all)."""
 
     category: str
     combined: bool
     names: tuple[str, ...]
+    keys: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 def parse_target(path: str) -> Target | None:
@@ -66,15 +71,37 @@ def parse_target(path: str) -> Target | None:
             break
     if path == "/ws" or path.startswith("/ws/"):
         names = [unquote(name) for name in path[4:].split("/") if name]
-        return Target(category, False, tuple(dict.fromkeys(names)))
+        return Target(category, False, tuple(dict.fromkeys(names)), _listen_keys(category, query))
     if path in ("/stream", "/stream/"):
         names = []
         for pair in query.split("&"):
             key, _, value = pair.partition("=")
             if key == "streams":
                 names += [name for name in unquote(value).split("/") if name]
-        return Target(category, True, tuple(dict.fromkeys(names)))
+        return Target(category, True, tuple(dict.fromkeys(names)), _listen_keys(category, query))
     return None
+
+
+def _listen_keys(category: str, query: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """``listenKey=<k1>&events=A/B&listenKey=<k2>``: each key with the events that follow it."""
+    keys: list[tuple[str, tuple[str, ...]]] = []
+    for pair in query.split("&") if category == PRIVATE else ():
+        name, _, value = pair.partition("=")
+        if name == "listenKey" and value:
+            keys.append((unquote(value), ()))
+        elif name == "events" and keys:
+            keys[-1] = keys[-1][0], tuple(event for event in unquote(value).split("/") if event)
+    return tuple(keys)
+
+
+def frame_bytes(payload: bytes, first: int = 0x81) -> bytes:
+    """A server's frame; ``first`` is its first byte (0x81: a whole text frame)."""
+    size = len(payload)
+    if size < 126:
+        return bytes((first, size)) + payload
+    return (
+        bytes((first,)) + (struct.pack(">BH", 126, size) if size < 65536 else struct.pack(">BQ", 127, size)) + payload
+    )
 
 
 class RequestError(Exception):
@@ -100,16 +127,24 @@ class Connection(WSListener):  # type: ignore[misc]
         self._unanswered_s = 0.0  # when the oldest ping without an answer was sent; 0: none
         self._closed_s = 0.0  # when we closed; 0: open
         self._hub, self._limits, self._connections, self._wake = hub, limits, connections, wake
-        self._wanted = target.names
+        self._wanted, self._keys = target.names, target.keys
         self._transport: WSTransport | None = None
         self._messages: deque[float] = deque(maxlen=MESSAGES_PER_S)
         self._partial = b""
+        self._dripping: deque[bytes] | None = None  # frames behind one that trickles
+
+    @property
+    def door(self) -> str:
+        """The kind of connection, as faults name it."""
+        return self.category
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
         self._connections.add(self)
         for name in self._wanted:
             self._hub.subscribe(self, name)
+        for key, events in self._keys:
+            self._hub.hear(self, key, events)
         if self._hub.read:
             self._wake()
 
@@ -123,7 +158,9 @@ class Connection(WSListener):  # type: ignore[misc]
         if self._closed_s:
             return
         if kind == WSMsgType.PONG:
-            self._unanswered_s = 0.0
+            faults = self._hub.faults
+            if faults is None or not faults.deaf(self.door):
+                self._unanswered_s = 0.0
         elif kind == WSMsgType.CLOSE:  # its code comes back; a close frame may have none
             self.close(frame.get_close_code() or WSCloseCode.OK, frame.get_close_message() or b"")
         elif kind in (WSMsgType.TEXT, WSMsgType.CONTINUATION, WSMsgType.BINARY):
@@ -216,6 +253,11 @@ class Connection(WSListener):  # type: ignore[misc]
 
     def deliver(self, payload: bytes) -> None:
         """Send one text frame, the last one when the client is too far behind; nothing to a connection that is lost."""
+        if self._dripping is not None:
+            self._dripping.append(payload)
+            if sum(map(len, self._dripping)) > self._limits.buffer_bytes:
+                self.cut()
+            return
         transport = self._transport
         if transport is not None and not self._closed_s and not transport.underlying_transport.is_closing():
             transport.send(WSMsgType.TEXT, payload)
@@ -227,6 +269,55 @@ class Connection(WSListener):  # type: ignore[misc]
         """Bytes the client has not taken."""
         return 0 if self._transport is None else self._transport.underlying_transport.get_write_buffer_size()
 
+    # -- what faults do to the bytes -----------------------------------------------------------------------------
+
+    def raw(self, data: bytes) -> None:
+        """Send bytes that need not be a frame."""
+        if self._transport is not None and not self._closed_s:
+            self._transport.underlying_transport.write(data)
+
+    def partial(self, payload: bytes, at_byte: int) -> None:
+        """Send the first bytes of a frame, then end without a word."""
+        self.raw(frame_bytes(payload)[:at_byte])
+        if self._transport is not None:
+            self._closed_s = self._closed_s or time.monotonic()
+            self._transport.underlying_transport.close()
+
+    def malformed(self, payload: bytes, kind: str, text: str) -> None:
+        """Send something that is not the event it should be: of the ``kind`` json, utf8, opcode or text."""
+        if kind == "opcode":
+            self.raw(frame_bytes(payload, 0x83))  # a reserved opcode
+        elif kind == "utf8":
+            self.raw(frame_bytes(b"\xff\xfe" + payload))
+        else:
+            self.deliver(text.encode() if kind == "text" else payload[: len(payload) // 2])
+
+    def drip(self, payload: bytes, bytes_per_s: float) -> None:
+        """Let the bytes of a frame trickle; what is delivered meanwhile waits behind it."""
+        if self._dripping is not None:
+            self._dripping.append(payload)
+            return
+        self._dripping = deque()
+        self._trickle(frame_bytes(payload), max(1, round(bytes_per_s * DRIP_S)), DRIP_S)
+
+    def _trickle(self, data: bytes, step: int, period_s: float) -> None:
+        self.raw(data[:step])
+        if data[step:] and self._transport is not None:
+            asyncio.get_running_loop().call_later(period_s, self._trickle, data[step:], step, period_s)
+            return
+        waiting, self._dripping = self._dripping or (), None
+        for payload in waiting:
+            self.deliver(payload)
+
+    def ping_now(self) -> None:
+        """A ping out of turn."""
+        if self._transport is not None and not self._closed_s:
+            now_s = time.monotonic()
+            self.pinged_s, self._unanswered_s = now_s, self._unanswered_s or now_s
+            self._transport.send_ping(b"now")
+
+    # -- care ----------------------------------------------------------------------------------------------------
+
     def tend(self, now_s: float, event_ms: int) -> None:
         """Ping, and close what is silent or too old. ``event_ms`` is the ping's payload."""
         limits = self._limits
@@ -237,13 +328,15 @@ class Connection(WSListener):  # type: ignore[misc]
             self.close(WSCloseCode.OK, b"lifetime")
         elif self._unanswered_s and now_s - self._unanswered_s >= limits.pong_s:
             self.close(WSCloseCode.POLICY_VIOLATION, b"Pong timeout")
-        elif now_s - self.pinged_s >= limits.ping_s and self._transport is not None:
+        elif now_s - self.pinged_s >= limits.ping_s and self._transport is not None and self._dripping is None:
             self.pinged_s = now_s
             self._unanswered_s = self._unanswered_s or now_s
             self._transport.send_ping(str(event_ms).encode())
 
     def close(self, code: WSCloseCode = WSCloseCode.OK, reason: bytes = b"") -> None:
         """Say goodbye and close; nothing is sent after the close frame."""
+        if self._dripping is not None:
+            self.cut()  # a close frame inside another frame would be none
         if self._transport is not None and not self._closed_s:
             self._closed_s = time.monotonic()
             self._transport.send_close(code, reason)
@@ -263,7 +356,38 @@ def accept(
     target = parse_target(request.path.decode("ascii", "replace"))
     if target is None:
         return None
+    refusal = hub.faults.refusal(target.category) if hub.faults is not None else None
+    if refusal is not None:
+        return refused(refusal)
     if len(target.names) > STREAMS_MAX:
         body = orjson.dumps({"code": 2, "msg": "Invalid request: too many parameters"})
         return WSUpgradeResponseWithListener(WSUpgradeResponse.create_error_response(400, body), None)
     return Connection(hub, target, limits, connections, wake)
+
+
+class Refuser(WSListener):  # type: ignore[misc]
+    """A connection that is ended as soon as it is open."""
+
+    def __init__(self, code: int | None) -> None:
+        super().__init__()
+        self._code = code
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        if self._code is None:
+            transport.disconnect(graceful=False)
+        else:
+            transport.send_close(self._code, b"")
+            transport.disconnect()
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        pass
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        pass
+
+
+def refused(refusal: dict[str, Any]) -> WSUpgradeResponseWithListener | Refuser:
+    """The end of a connection that a fault refuses: by a status, or closed or cut once it is open."""
+    if refusal["how"] == "status":
+        return WSUpgradeResponseWithListener(WSUpgradeResponse.create_error_response(int(refusal["status"]), b""), None)
+    return Refuser(int(refusal["code"]) if refusal["how"] == "close" else None)

@@ -11,6 +11,8 @@ from typing import Protocol
 
 from exchange.emulator.derived import Derivation, derive
 from exchange.emulator.market import Frame, Market, envelope
+from exchange.emulator.stream_faults import StreamFaults
+from exchange.emulator.user_streams import UserStreams
 
 STREAMS_MAX = 1024  # a connection, reference §1.4
 PUBLIC, MARKET, PRIVATE = "public", "market", "private"
@@ -58,11 +60,13 @@ class Reader(Protocol):
 
 class Hub:
     """Joins a market's frames with the connections that subscribed to them. Readers of one stream are served in the
-    order they came. Bounded by connections × ``STREAMS_MAX``.
+    order they came. Bounded by connections × ``STREAMS_MAX``. ``private`` has the user streams, ``faults`` the last
+    word on every frame; both may be absent.
     """
 
-    def __init__(self, market: Market) -> None:
+    def __init__(self, market: Market, private: UserStreams | None = None, faults: StreamFaults | None = None) -> None:
         self._market = market
+        self.private, self.faults = private, faults
         self._readers: dict[str, list[Reader]] = {}
         self._derived: dict[str, list[tuple[str, Derivation]]] = {}  # by base stream
 
@@ -76,7 +80,10 @@ class Hub:
         if name in reader.names:
             return
         reader.names[name] = None
-        if category(name) != reader.category:
+        if reader.category == PRIVATE:
+            self.hear(reader, name, ())
+            return
+        if category(name) != reader.category or (self.faults is not None and self.faults.silent(name)):
             return
         if name not in self._readers:
             if name not in self._market.streams:
@@ -87,9 +94,16 @@ class Hub:
             self._readers[name] = []
         self._readers[name].append(reader)
 
+    def hear(self, reader: Reader, key: str, events: Iterable[str]) -> None:
+        """Let a private connection hear the account of a listenKey; ``events`` empty: everything."""
+        if self.private is not None and not (self.faults is not None and self.faults.silent("private")):
+            self.private.join(reader, key, events)
+
     def unsubscribe(self, reader: Reader, name: str) -> None:
         """Take a stream away; one that was not subscribed is no error."""
         reader.names.pop(name, None)
+        if reader.category == PRIVATE and self.private is not None:
+            self.private.leave(reader, name)
         readers = self._readers.get(name)
         if readers is None or reader not in readers:
             return
@@ -107,25 +121,31 @@ class Hub:
         """The connection is gone."""
         for name in list(reader.names):
             self.unsubscribe(reader, name)
+        if self.private is not None:
+            self.private.leave(reader)
+        if self.faults is not None:
+            self.faults.forget(reader)
 
     def publish(self, frame: Frame) -> None:
         """Give one event to everybody who reads it, and what is derived from it."""
         venue_ns, stream, payload = frame
         readers = self._readers.get(stream)
         if readers:
-            _send(readers, stream, payload)
+            self._send(readers, stream, payload)
         derived = self._derived.get(stream)
         if derived:
             for name, made in derived:
                 for event in made.feed(venue_ns, stream, payload):
-                    _send(self._readers.get(name, ()), name, event)
+                    self._send(self._readers.get(name, ()), name, event)
 
-
-def _send(readers: Iterable[Reader], stream: str, payload: bytes) -> None:
-    framed = b""
-    for reader in list(readers):
-        if reader.combined:
-            framed = framed or envelope(stream, payload)
-            reader.deliver(framed)
-        else:
-            reader.deliver(payload)
+    def _send(self, readers: Iterable[Reader], stream: str, payload: bytes) -> None:
+        framed = b""
+        faults = self.faults if self.faults is not None and self.faults.busy else None
+        for reader in list(readers):
+            frame = payload
+            if reader.combined:
+                frame = framed = framed or envelope(stream, payload)
+            if faults is None:
+                reader.deliver(frame)
+            else:
+                faults.deliver(reader, stream, frame)

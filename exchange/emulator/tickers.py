@@ -18,13 +18,13 @@ DAY_MS = 86_400_000
 Make = Callable[[History, int], bytes]
 
 
-def _money_text(ticks_lots: int, instrument: Instrument) -> str:
+def money_text(ticks_lots: int, instrument: Instrument) -> str:
     """A day's turnover with two places, as tickers write it."""
     value = ticks_lots * instrument.unit_e8
     return f"{value // E8}.{value % E8 // 10**6:02d}"
 
 
-def _percent_text(change: int, base: int) -> str:
+def percent_text(change: int, base: int) -> str:
     """``change`` in percent of ``base`` with three places, rounded half away from zero."""
     thousandths = (abs(change) * 100_000 + base // 2) // base
     return f"{'-' if change < 0 and thousandths else ''}{thousandths // 1000}.{thousandths % 1000:03d}"
@@ -47,6 +47,11 @@ class Day:
         self.first_id, self.last_id = traded[0][h.FIRST_ID], traded[-1][h.LAST_ID]
 
 
+def mean_text(day: Day, instrument: Instrument) -> str:
+    """The day's volume-weighted price with two places."""
+    return fixed_text(day.money * instrument.tick_e8 // max(day.volume, 1) // 10**6 * 10**6, 2)
+
+
 def mini_ticker(history: History, event_ms: int) -> bytes:
     """A 24hrMiniTicker event."""
     day, instrument = Day(history, event_ms), history.instrument
@@ -54,7 +59,7 @@ def mini_ticker(history: History, event_ms: int) -> bytes:
     return (
         f'{{"e":"24hrMiniTicker","E":{event_ms},"s":"{symbol}","ps":"{symbol}","c":"{price(day.close)}",'
         f'"o":"{price(day.open)}","h":"{price(day.high)}","l":"{price(day.low)}",'
-        f'"v":"{instrument.quantity_text(day.volume)}","q":"{_money_text(day.money, instrument)}","st":1}}'
+        f'"v":"{instrument.quantity_text(day.volume)}","q":"{money_text(day.money, instrument)}","st":1}}'
     ).encode()
 
 
@@ -62,13 +67,13 @@ def ticker(history: History, event_ms: int) -> bytes:
     """A 24hrTicker event."""
     day, instrument = Day(history, event_ms), history.instrument
     price, symbol = instrument.price_text, instrument.symbol
-    mean = fixed_text(day.money * instrument.tick_e8 // max(day.volume, 1) // 10**6 * 10**6, 2)
+    percent, mean = percent_text(day.close - day.open, day.open), mean_text(day, instrument)
     return (
         f'{{"e":"24hrTicker","E":{event_ms},"s":"{symbol}","ps":"{symbol}","p":"{price(day.close - day.open)}",'
-        f'"P":"{_percent_text(day.close - day.open, day.open)}","w":"{mean}","c":"{price(day.close)}",'
+        f'"P":"{percent}","w":"{mean}","c":"{price(day.close)}",'
         f'"Q":"{instrument.quantity_text(history.trades[-1][2] if history.trades else 0)}","o":"{price(day.open)}",'
         f'"h":"{price(day.high)}","l":"{price(day.low)}","v":"{instrument.quantity_text(day.volume)}",'
-        f'"q":"{_money_text(day.money, instrument)}","O":{day.opens_ms},"C":{event_ms - 1},'
+        f'"q":"{money_text(day.money, instrument)}","O":{day.opens_ms},"C":{event_ms - 1},'
         f'"F":{day.first_id},"L":{day.last_id},"n":{day.count},"st":1}}'
     ).encode()
 

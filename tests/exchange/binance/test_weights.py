@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.binance.weights import ESSENTIAL_SHARE, NORMAL_SHARE, WINDOW_S, SnapshotBudget, WeightLedger
+from exchange.binance.weights import (
+    ESSENTIAL_SHARE,
+    NORMAL_SHARE,
+    WINDOW_S,
+    OrderLedger,
+    SnapshotBudget,
+    WeightLedger,
+)
 
 
 def test_normal_use_ends_at_half_and_essential_use_later() -> None:
@@ -69,3 +76,20 @@ def test_snapshots_are_counted_per_symbol() -> None:
         0.0,
         0.0,
     ]
+
+
+def test_orders_count_in_ten_seconds_and_in_a_minute() -> None:
+    """Each order is in both windows and leaves each at its own time."""
+    ledger = OrderLedger()
+    ledger.spend(0.0)
+    assert [ledger.used(at_s) for at_s in (9.9, 10.0, 60.0)] == [(1, 1), (0, 1), (0, 0)]
+
+
+def test_a_share_of_the_orders_is_kept_free() -> None:
+    """Room is judged by both limits, by our count or the venue's, and by the share that is asked for."""
+    ledger = OrderLedger(fast=8, slow=100)
+    for _ in range(6):
+        ledger.spend(0.0)
+    assert (ledger.room(1.0), ledger.room(1.0, 1.0)) == (False, True)
+    ledger.told(0, 100, 20.0)
+    assert (ledger.room(20.0), ledger.room(20.0, 1.0), ledger.room(80.0)) == (False, False, True)

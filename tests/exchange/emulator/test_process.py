@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
+import hmac
 import json
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
 
 from exchange.emulator.__main__ import main, speed
+from exchange.emulator.process import audit_file, rehearsal_terms
 from models.error import UsageError
 from tests.exchange.emulator.client import PATIENCE_S, Socket
 from tests.exchange.emulator.recorded import taken
@@ -84,6 +88,56 @@ def test_it_ends_on_a_signal(repository: Path, number: int) -> None:
             return await left(process)
 
     assert asyncio.run(run()) == (0, "", "")
+
+
+def test_accounts_faults_and_credentials_of_the_command_line(repository: Path, tmp_path: Path) -> None:
+    """The ready line tells where the WebSocket API is and an account's key pair, the pair signs, the faults act."""
+    faults = tmp_path / "faults.json"
+    faults.write_text('[{"lever": "error", "when": "GET /fapi/v1/ping", "args": {"status": 418, "code": -1003}}]')
+    options = ("--account", "main=70", "--account", "other=0.5", "--faults", str(faults), "--orderly")
+
+    async def run() -> None:
+        async with child(repository, *options) as (_, ready), aiohttp.ClientSession() as session:
+            assert ready["ws_api"] == ready["streams"] + "/ws-fapi/v1"
+            accounts: Any = ready["accounts"]
+            assert accounts.keys() == {"main", "other"} and accounts["main"] != accounts["other"]
+            async with session.get(ready["rest"] + "/fapi/v1/ping") as answer:
+                assert answer.status == 418
+            async with session.get(ready["rest"] + "/fapi/v1/time") as answer:
+                now_ms = (await answer.json())["serverTime"]
+            query = f"timestamp={now_ms}"
+            signature = hmac.new(accounts["main"]["secret"].encode(), query.encode(), hashlib.sha256).hexdigest()
+            url = f"{ready['rest']}/fapi/v1/rateLimit/order?{query}&signature={signature}"
+            async with session.get(url, headers={"X-MBX-APIKEY": accounts["main"]["key"]}) as answer:
+                assert answer.status == 200 and len(await answer.json()) == 2
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("text", ["main", "main=", "main=x", "main=-1", "=5", "a b=5", "main=1e-9"])
+def test_an_account_has_a_name_and_money(text: str) -> None:
+    """Anything else is a usage error that shows how to write it."""
+    with pytest.raises(UsageError, match="main=70"):
+        rehearsal_terms([text])
+
+
+def test_an_account_is_opened_once() -> None:
+    """Two of one name are refused; different ones keep their order and money."""
+    with pytest.raises(UsageError, match="once"):
+        rehearsal_terms(["main=1", "main=2"])
+    plans = rehearsal_terms(["main=70", "other=0.5"], seed=3).accounts
+    assert [(plan.name, plan.usdt_e8) for plan in plans] == [("main", 7_000_000_000), ("other", 50_000_000)]
+
+
+def test_the_audit_is_written_record_by_record(tmp_path: Path) -> None:
+    """Each record is a line of JSON as soon as it is told, after what the file held before."""
+    path = tmp_path / "audit.jsonl"
+    path.write_text('{"kind":"before"}\n')
+    with audit_file(path) as write:
+        write({"kind": "fill", "price": "1.50"})
+        assert path.read_text() == '{"kind":"before"}\n{"kind":"fill","price":"1.50"}\n'
+    with pytest.raises(UsageError, match="No such file"), audit_file(tmp_path / "absent" / "x"):
+        pass
 
 
 RECORDED = """

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from exchange.emulator.generator import Generator
-from exchange.emulator.rest import CLIENTS_KEPT, WEIGHT_PER_MINUTE, VenueError, Weights, depth_weight, klines_weight
+from exchange.emulator.rest import depth_weight, klines_weight
 from exchange.emulator.tape import Tape
 from models.recording import RecordKind
 from tests.exchange.emulator.client import START_NS, Answer, Talk, running
@@ -247,34 +247,6 @@ def test_a_recording_without_a_snapshot_answers_503() -> None:
 
 
 # -- weights ---------------------------------------------------------------------------------------------------------
-
-
-def test_weights_add_up_and_start_anew_each_minute() -> None:
-    """Used weight grows by each request's, counts refusals too, and is gone with the minute of the venue's clock."""
-    clock = [START_NS // 10**6]
-    weights = Weights(lambda: clock[0])
-    assert [weights.spend("a", 20), weights.spend("a", 1), weights.spend("b", 5)] == [20, 21, 5]
-    clock[0] += 60_000
-    assert weights.spend("a", 1) == 1
-
-
-def test_the_limit_answers_429_with_a_time_to_come_back() -> None:
-    """Beyond 2,400 a minute the answer is -1003 with the rest of the minute in ``Retry-After``."""
-    weights = Weights(lambda: START_NS // 10**6 + 43_000)
-    assert weights.spend("a", WEIGHT_PER_MINUTE) == WEIGHT_PER_MINUTE
-    with pytest.raises(VenueError, match="Too many requests; current limit is 2400") as refused:
-        weights.spend("a", 1)
-    assert (refused.value.status, refused.value.code) == (429, -1003)
-    assert refused.value.headers == {"Retry-After": "17", "X-MBX-USED-WEIGHT-1M": "2401"}
-    assert weights.spend("b", 1) == 1
-
-
-def test_addresses_are_forgotten_rather_than_kept_without_bound() -> None:
-    """Many addresses make the table start over."""
-    weights = Weights(lambda: 0)
-    for number in range(10 * CLIENTS_KEPT):
-        weights.spend(str(number), 1)
-    assert len(weights._used) <= CLIENTS_KEPT + 1
 
 
 @pytest.mark.parametrize(("limit", "weight"), [(5, 2), (50, 2), (51, 5), (100, 5), (500, 10), (501, 20), (1000, 20)])

@@ -49,9 +49,14 @@ QUOTES = "btcusdt@bookTicker"
         ("/ws/btcusdt@depth", Target("public", False, ("btcusdt@depth",))),
         ("/stream?streams=btcusdt@depth/btcusdt@depth", Target("public", True, ("btcusdt@depth",))),
         ("/public/ws/0", Target("public", False, ("0",))),
-        ("/private/ws?listenKey=abc&events=ORDER_TRADE_UPDATE", Target("private", False, ())),
+        ("/private/ws?listenKey=abc&events=A", Target("private", False, (), (("abc", ("A",)),))),
         ("/private/ws/abc", Target("private", False, ("abc",))),
-        ("/private/stream?listenKey=abc", Target("private", True, ())),
+        ("/private/stream?listenKey=abc", Target("private", True, (), (("abc", ()),))),
+        (
+            "/private/stream?listenKey=k1&events=A/B&listenKey=k2&events=C",
+            Target("private", True, (), (("k1", ("A", "B")), ("k2", ("C",)))),
+        ),
+        ("/public/ws?listenKey=abc", Target("public", False, ())),
         ("/", None), ("/wsx", None), ("/public", None), ("/public/wss/x", None), ("/publicity/ws", None), ("", None),
     ],
 )  # fmt: skip

@@ -76,7 +76,7 @@ def test_problems_at_closing_stand_in_the_summary(made: Make) -> None:
     """The summary is made when all is closed: a recording that failed with its last chunk is not called good."""
     parts, ended_ns = made()
     parts.writer.folder.joinpath("index.json").unlink(missing_ok=True)
-    parts.writer.folder.joinpath("index.json").mkdir(parents=True)  # the thread may not have begun
+    parts.writer.folder.joinpath("index.json").mkdir()
     document = finish(parts, ended_ns)
     assert "recording is off" in document["recording_problem"]
 
