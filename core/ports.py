@@ -1,4 +1,4 @@
-"""The doors of the core: what it needs from outside, on one page. Implementations are joined in ``wiring.py``."""
+"""The doors of the core: what it needs from outside, on one page. Implementations are joined in ``wiring/``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a driver needs of a run, and the record of what the run is made of. Filled in ``wiring.py`` only."""
+"""What a driver needs of a run, and the record of what the run is made of. Filled in ``wiring/`` only."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Course(Protocol):
 
 
 class Parts:
-    """One run: everything that depends on how it was started, filled by one function of ``wiring.py``."""
+    """One run: everything that depends on how it was started, filled by one function of ``wiring/``."""
 
     def __init__(
         self,

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from config.settings import Settings
 from data_collector.handover import order_of
 from exchange.emulator.generator import Generator
+from exchange.emulator.source import GeneratedSource
 from interface.drivers import virtual
 from models.rows import ASK, BID
 from tests.fakes.bot import Bot
-from wiring import VIRTUAL_START_NS, GeneratedSource, stream_names, with_terms
+from wiring import VIRTUAL_START_NS, stream_names, with_terms
 
 Frame = tuple[int, str, bytes]
 Disturb = Callable[[Iterable[Frame]], Iterator[Frame]]

@@ -10,6 +10,7 @@ import pytest
 
 from data_collector.handover import order_of
 from exchange.emulator.generator import Generator
+from exchange.emulator.source import depth_body
 from models.control import Decision
 from models.rows import BID
 from tests.builders import MS
@@ -17,7 +18,7 @@ from tests.core.desk import MID
 from tests.data_collector import frames
 from tests.fakes.bot import Bot
 from tests.fakes.disturbed import Frame, check_true, run
-from wiring import VIRTUAL_START_NS, depth_body
+from wiring import VIRTUAL_START_NS
 
 JITTER_NS = 50 * MS
 WINDOW_NS = 250 * MS  # two or three diffs

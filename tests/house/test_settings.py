@@ -52,8 +52,8 @@ def test_default_profiles_change_nothing(name, tmp_path):
 
 def test_every_key_is_read_by_somebody():
     """Each setting is read somewhere outside config; until the program is wired there is nothing to look at."""
-    if not (ROOT / "wiring.py").exists():
-        pytest.skip("wiring.py, which hands the settings to their readers, does not exist")
+    if not (ROOT / "wiring").exists():
+        pytest.skip("wiring, which hands the settings to their readers, does not exist")
     read = {
         node.attr
         for path in product_files()

@@ -1,0 +1,36 @@
+"""The composition root: one function for each way to run, one record of parts. No other package knows the mode.
+
+Paper, back test and a second run of a record are the same engine, session and simulated exchange; what differs is
+where frames come from, whose clock counts, and what is kept. Callers use the names below; the files are
+
+    terms      what the settings say in the units of the parts
+    joining    the parts of one run, whatever the mode
+    warming    everything compiled before the first socket opens
+    sockets    a market heard over sockets
+    paper      paper, over sockets and in virtual time
+    recorded   back tests, and a finished run once more
+"""
+
+from __future__ import annotations
+
+from wiring.joining import Place, build
+from wiring.paper import paper_sockets, paper_virtual
+from wiring.recorded import Again, history, recorded_instruments
+from wiring.sockets import SocketVenue, choose_venue
+from wiring.terms import (
+    VIRTUAL_START_NS,
+    assumptions,
+    client_prefix,
+    digest,
+    feed_limits,
+    paper_terms,
+    stream_names,
+    with_terms,
+)
+from wiring.warming import Scratch, keep_warm_bot, warm
+
+__all__ = [
+    "VIRTUAL_START_NS", "Again", "Place", "Scratch", "SocketVenue", "assumptions", "build", "choose_venue",
+    "client_prefix", "digest", "feed_limits", "history", "keep_warm_bot", "paper_sockets", "paper_terms",
+    "paper_virtual", "recorded_instruments", "stream_names", "warm", "with_terms",
+]  # fmt: skip
