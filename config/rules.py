@@ -10,7 +10,7 @@ from models.error import UsageError
 Broken = tuple[tuple[str, ...], str]
 """The keys involved, and the sentence that says what is wrong and what would be right."""
 
-MODES_AVAILABLE = ("paper",)
+MODES_AVAILABLE = ("paper", "rehearsal")
 
 
 def require_mode(mode: str) -> None:

@@ -137,6 +137,9 @@ class Execution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_slippage_bps: Positive = 10.0
     recv_window_ms: Annotated[int, Meta(ge=100, le=5_000)] = 1_000
     keep_warm: bool = True
+    transport: Literal["rest", "ws"] = "rest"
+    stop_working_type: Literal["MARK_PRICE", "CONTRACT_PRICE"] = "MARK_PRICE"
+    ws_api_url: Annotated[str, Meta(pattern=r"^wss?://[^/]+/.+$")] = "wss://ws-fapi.binance.com/ws-fapi/v1"
 
 
 class Paper(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,6 +8,7 @@ where frames come from, whose clock counts, and what is kept. Callers use the na
     warming    everything compiled before the first socket opens
     sockets    a market heard over sockets
     paper      paper, over sockets and in virtual time
+    real       a real account behind the same engine: rehearsal
     recorded   back tests, and a finished run once more
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from wiring.joining import Place, build
 from wiring.paper import paper_sockets, paper_virtual
+from wiring.real import access, open_account, real_sockets
 from wiring.recorded import Again, history, recorded_instruments
 from wiring.sockets import SocketVenue, choose_venue
 from wiring.terms import (
@@ -30,7 +32,27 @@ from wiring.terms import (
 from wiring.warming import Scratch, keep_warm_bot, warm
 
 __all__ = [
-    "VIRTUAL_START_NS", "Again", "Place", "Scratch", "SocketVenue", "assumptions", "build", "choose_venue",
-    "client_prefix", "digest", "feed_limits", "history", "keep_warm_bot", "paper_sockets", "paper_terms",
-    "paper_virtual", "recorded_instruments", "stream_names", "warm", "with_terms",
+    "VIRTUAL_START_NS",
+    "Again",
+    "Place",
+    "Scratch",
+    "SocketVenue",
+    "access",
+    "assumptions",
+    "build",
+    "choose_venue",
+    "client_prefix",
+    "digest",
+    "feed_limits",
+    "history",
+    "keep_warm_bot",
+    "open_account",
+    "paper_sockets",
+    "paper_terms",
+    "paper_virtual",
+    "real_sockets",
+    "recorded_instruments",
+    "stream_names",
+    "warm",
+    "with_terms",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ import msgspec
 from config.settings import Settings
 from config.version import VERSION
 from core.engine import Engine
-from core.ports import Keeper
+from core.ports import Keeper, Venue
 from core.session import Session
 from data_collector.ear import Ear
 from data_collector.hearing import Hearing
@@ -26,7 +26,7 @@ from storage.cold.journal import Journal
 from storage.cold.keeper import JournalKeeper
 from storage.cold.recording_writer import RecordingWriter
 from storage.cold.records import RunFiles, make_run_folder
-from wiring.terms import client_prefix, digest, paper_terms, with_terms
+from wiring.terms import PREFIX, client_prefix, digest, paper_terms, with_terms
 
 GIGABYTE = 1 << 30
 
@@ -58,15 +58,21 @@ def build(
     keeper: Keeper | None = None,
     observer: Callable[[Note], None] | None = None,
     renewed: bool = True,
+    venue: Venue | None = None,
 ) -> Parts:
-    """Join the parts of one run around a simulated exchange; everything a mode decides is in the arguments."""
-    wired = with_terms(instruments, settings)
-    engine = Engine(wired, settings, client_prefix(epoch))
-    shape = AccountShape(round(settings.risk.equity_usdt * E8), settings.risk.leverage)
-    venue = SimulatedVenue(SimulatedExchange(wired, shape, paper_terms(settings)))
+    """Join the parts of one run; everything a mode decides is in the arguments.
+
+    Without ``venue`` orders go to a simulated exchange of its own. A given one is real: it can lose words, so the
+    engine gets custody of the account.
+    """
+    wired, simulated = with_terms(instruments, settings), venue is None
+    engine = Engine(wired, settings, client_prefix(epoch), custody="" if simulated else PREFIX)
+    if venue is None:
+        shape = AccountShape(round(settings.risk.equity_usdt * E8), settings.risk.leverage)
+        venue = SimulatedVenue(SimulatedExchange(wired, shape, paper_terms(settings)))
     meta = {
         "version": VERSION, "run_id": place.run_id, "source": feed, "settings": digest(settings), "epoch": epoch,
-        "instruments": msgspec.to_builtins(wired), **facts,
+        "instruments": msgspec.to_builtins(wired), "account": "simulated" if simulated else "real", **facts,
     }  # fmt: skip
     closing: list[Callable[[], None]] = []
     if journal:

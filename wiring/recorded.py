@@ -9,10 +9,22 @@ from typing import Any
 import msgspec
 
 from config.settings import Settings
+from interface.drivers.keep_warm import Nowhere
 from interface.drivers.parts import RUN, Parts
 from models.action import Note
 from models.error import DataError
-from models.event import Command, Event
+from models.event import (
+    AccountTruth,
+    Balance,
+    Command,
+    Event,
+    Fill,
+    Funding,
+    MarginCall,
+    NotFound,
+    OrderReport,
+    StreamState,
+)
 from models.instrument import Instrument
 from storage.cold.journal_reader import check_journal
 from storage.cold.keeper import ACTION, Finish, kept
@@ -67,6 +79,11 @@ def history(
     return parts, recordings
 
 
+ACCOUNT_FACTS = (OrderReport, NotFound, Fill, Funding, AccountTruth, Balance, MarginCall)
+PRIVATE_STREAMS = frozenset({"user", "account", "trading"})
+"""Streams whose loss a real account tells of itself; the market's stand in the recording."""
+
+
 class Again:
     """A finished run, found again: its folder, recording, journal and settings, ready to be run a second time."""
 
@@ -85,8 +102,23 @@ class Again:
                 self.finish = content
             elif record.kind == ACTION:
                 self._wishes.append(content)
-            elif isinstance(content, Command) and content.source != RUN:
-                self._outer.append(content)  # all other facts stand in the recording
+            elif self._told(content):
+                self._outer.append(content)
+
+    @property
+    def real(self) -> bool:
+        """Whether it traded on an account, whose facts only the journal has."""
+        return self._header.get("account") == "real"
+
+    def _told(self, content: Any) -> bool:
+        """Whether a fact came from outside: an operator's command, a word of a real account. The others stand in the
+        recording or follow from it.
+        """
+        if isinstance(content, Command):
+            return content.source != RUN
+        if isinstance(content, StreamState):
+            return self.real and content.stream in PRIVATE_STREAMS
+        return self.real and isinstance(content, ACCOUNT_FACTS)
 
     @classmethod
     def find(cls, data: Path, named: Path) -> Again:
@@ -139,6 +171,7 @@ class Again:
             journal=False,
             agenda=self._outer,
             keeper=_Noted(self._again),
+            venue=Nowhere() if self.real else None,
         )
 
     def drive(self, parts: Parts, progress: Callable[[int], None] | None) -> str:

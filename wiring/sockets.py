@@ -11,7 +11,7 @@ from data_collector.feed import MarketFeed
 from data_collector.routes import streams_for
 from exchange.binance.instruments import instruments_of
 from exchange.binance.rest import MarketRest, VenueAnswerError
-from interface.drivers.embedded import embedded
+from interface.drivers.embedded import Exchange, embedded
 from interface.drivers.sockets import Line
 from interface.summary import EMBEDDED
 from models.error import VenueUnreachableError
@@ -29,7 +29,7 @@ class SocketVenue:
     def __init__(
         self, name: str, feed: MarketFeed, market: MarketRest, line: Line, instruments: tuple[Instrument, ...]
     ) -> None:
-        self.gone: asyncio.Task[int] | None = None  # done when an exchange of ours has ended by itself
+        self.exchange: Exchange | None = None  # ours, when it is the embedded one
         self.name = name
         self.feed = feed
         self.market = market
@@ -66,7 +66,7 @@ async def choose_venue(
             f"the embedded exchange did not deliver market data within {EMBEDDED_TIMEOUT_S:g} s; is the machine out of "
             "memory or time? free some and start again"
         )
-    venue.gone = exchange.gone
+    venue.exchange = exchange
     return venue
 
 

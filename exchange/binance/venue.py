@@ -125,16 +125,26 @@ class BinanceVenue:
 
     # -- life -------------------------------------------------------------------------------------------------
 
-    async def start(self, timeout_s: float = 10.0) -> None:
-        """Connect, measure the clock, open the private stream. Raises VenueUnreachableError when no line opens."""
+    async def connect(self, timeout_s: float = 10.0) -> None:
+        """Open the lines and measure the clock: ``account`` answers from then on, and nothing is told yet.
+
+        Raises VenueUnreachableError when no line opens.
+        """
         self._loop = asyncio.get_running_loop()
         self._joints.reads.start()
         if self._joints.lines is not self._joints.reads:
             self._lines.start()
-        self._fell(USER, "the private stream is not open yet")
         if not await self._joints.reads.ready(timeout_s, 1) or not await self._lines.ready(timeout_s, 1):
             raise VenueUnreachableError("no connection for orders could be opened; check the network or the address")
-        await self._measure()
+        self.clock.hear(await self.account.clock_offset())
+
+    async def start(self, timeout_s: float = 10.0) -> None:
+        """Connect, if that has not been done, and open the private stream: facts begin."""
+        if self.clock.offset is None:
+            await self.connect(timeout_s)
+        self._fell(USER, "the private stream is not open yet")
+        if self.clock.offset is not None:
+            self._tell(self.clock.offset)
         self._reader.begin()
         self._stream.start()
         self._spawn(self._beat())

@@ -14,6 +14,7 @@ from interface.commands import outcome, streams
 from interface.commands.config import effective_toml
 from interface.commands.loading import loaded, on_tape, selected, span
 from interface.progress import Progress
+from models.error import UsageError
 from models.rows import FAR_NS
 
 DEFAULT_SEED = 7
@@ -21,17 +22,19 @@ DEFAULT_FOR_NS = 60_000_000_000
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    tape = Path(arguments.tape) if arguments.tape else None
+    tape, mode = Path(arguments.tape) if arguments.tape else None, arguments.mode or "paper"
     if tape is not None:
         settings = on_tape(arguments, tape)
     elif arguments.for_ns is None:
         arguments.for_ns = DEFAULT_FOR_NS
+    if mode == "rehearsal" and arguments.speed == math.inf:
+        raise UsageError("--speed max needs no sockets, and rehearsal is about sockets; leave one of both out")
     if arguments.speed == math.inf:
         return _generated(arguments, settings) if tape is None else _recorded(arguments, settings, tape)
     from interface.commands.run import Wish, on_sockets
 
     return on_sockets(
-        arguments, settings, Wish("embedded", arguments.for_ns, arguments.speed, _seed(arguments), tape, False)
+        arguments, settings, Wish(mode, "embedded", arguments.for_ns, arguments.speed, _seed(arguments), tape, False)
     )
 
 

@@ -22,7 +22,7 @@ REFUSED = {
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Prints one JSON line on stdout when ready; ends on SIGTERM, SIGINT, or when its parent's pipe closes."""
-    from exchange.emulator.process import host
+    from exchange.emulator.process import host, rehearsal_terms
 
     speed = None if arguments.speed == math.inf else arguments.speed
     market = tape(Path(arguments.tape)) if arguments.tape else generated(settings, arguments.seed)
@@ -33,7 +33,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         feed=EMBEDDED,
     )
     try:
-        return int(host(market, port=arguments.port, speed=speed, recorded=bool(arguments.tape)))
+        terms = rehearsal_terms(arguments.account, seed=arguments.seed or 0)
+        return int(host(market, port=arguments.port, speed=speed, recorded=bool(arguments.tape), terms=terms))
     except OSError as error:
         if not arguments.port or error.errno not in REFUSED:
             raise

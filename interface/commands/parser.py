@@ -142,13 +142,16 @@ def _results(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--mode", type=one_of("mode", MODES), help="paper (default); others come later")
+    parser.add_argument(
+        "--mode", type=one_of("mode", MODES), help="paper (default), rehearsal, shadow, testnet or live"
+    )
     parser.add_argument("--feed", type=source, help="auto (default), binance, embedded or file:PATH")
     parser.add_argument("--for", dest="for_ns", type=duration, metavar="TIME", help="stop after 60s, 5m, 1h …")
     _results(parser)
 
 
 def _demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--mode", type=one_of("mode", ("paper", "rehearsal")), help="paper (default) or rehearsal")
     parser.add_argument(
         "--for", dest="for_ns", type=duration, metavar="TIME", help="length, default 60s; of a tape all that it holds"
     )
@@ -204,6 +207,7 @@ def _emulator(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tape", type=filename, metavar="PATH", help="play a recording instead of the generated market"
     )
+    parser.add_argument("--account", action="append", default=[], metavar="NAME=USDT", help="open an account; repeat")
     parser.add_argument("--json", action="store_true", help="mistakes as JSON too; the ready line always is")
 
 

@@ -24,6 +24,7 @@ from interface.drivers import sockets
 from interface.drivers.keep_warm import KeepWarm, keep_warm
 from interface.progress import Progress
 from interface.story import Story
+from models.error import UsageError
 from storage.cold.instance import InstanceLock
 from utils.atomic import write_atomic
 from utils.clock import RunClock, utc_text, wall_ns
@@ -38,6 +39,7 @@ class Wish(NamedTuple):
     Without ``for_ns`` a tape ends the run at its end, anything else goes on until it is stopped.
     """
 
+    mode: str
     source: str
     for_ns: int | None
     speed: float
@@ -53,26 +55,33 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         source, tape = "embedded", Path(source.removeprefix("file:"))
         settings = on_tape(arguments, tape)
     protect = settings.execution.shutdown_policy == "protect" and arguments.for_ns is None
-    return on_sockets(arguments, settings, Wish(source, arguments.for_ns, 1.0, settings.paper.seed, tape, protect))
+    mode = settings.app.mode
+    if mode == "rehearsal":
+        if source == "binance":
+            raise UsageError("rehearsal trades on the embedded exchange only; leave --feed out, or use --feed embedded")
+        source = "embedded"
+    return on_sockets(
+        arguments, settings, Wish(mode, source, arguments.for_ns, 1.0, settings.paper.seed, tape, protect)
+    )
 
 
 def on_sockets(arguments: argparse.Namespace, settings: Settings, wish: Wish) -> int:
-    """Trade on paper over real sockets; the exit code. Raises LockedError when another run uses the data folder."""
+    """Trade over real sockets; the exit code. Raises LockedError when another run uses the mode's folder."""
     import uvloop
 
     config = effective_toml(loaded(arguments))
-    home = Path(settings.app.data_dir) / "paper"
+    home = Path(settings.app.data_dir) / wish.mode
     with InstanceLock(home, started=utc_text(wall_ns())):
         kept = log.start(
             level="warning" if arguments.quiet else settings.app.log_level,
             form=settings.app.log_format,
             folder=Path(settings.app.data_dir) / "logs",
             color=False if arguments.no_color else None,
-            mode="paper",
+            mode=wish.mode,
         )
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                document = runner.run(_paper(arguments, settings, wish, config, home, kept))
+                document = runner.run(_run(arguments, settings, wish, config, home, kept))
         finally:
             kept.close()
             gc.unfreeze()
@@ -87,31 +96,36 @@ def on_sockets(arguments: argparse.Namespace, settings: Settings, wish: Wish) ->
     return outcome.tell(document, arguments, stopped=True)
 
 
-async def _paper(
+async def _run(
     arguments: argparse.Namespace, settings: Settings, wish: Wish, config: str, home: Path, kept: log.Log
 ) -> dict[str, Any] | None:
-    """One paper run from the first connection to its summary; None when it was stopped before it began."""
+    """One run from the first connection to its summary; None when it was stopped before it began."""
     import wiring
 
     stop = _stop_on_signals()
     clock = RunClock(wall_ns(), wish.speed)
     story = Story()
     async with contextlib.AsyncExitStack() as stack:
-        command = emulator_command(arguments, wish.seed, wish.speed, wish.tape)
+        command = emulator_command(arguments, settings, wish)
         venue = await _unless(stop, wiring.choose_venue(stack, settings, wish.source, clock, command))
         if venue is None:
             return None
         if wish.tape is not None:
             venue.name = f"{venue.name} file:{wish.tape.name}"
-        parts = wiring.paper_sockets(
-            settings, venue, seed=wish.seed, started_ns=clock.anchor_ns, speed=wish.speed, observer=story.note
-        )
+        terms = {"seed": wish.seed, "started_ns": clock.anchor_ns, "speed": wish.speed, "observer": story.note}
+        account = None
+        if wish.mode == "paper":
+            parts = wiring.paper_sockets(settings, venue, **terms)
+        else:
+            given = wiring.access(settings, venue, wish.mode)
+            account, instruments = await wiring.open_account(stack, settings, venue, given, clock)
+            parts = wiring.real_sockets(settings, venue, account, instruments, mode=wish.mode, **terms)
         with outcome.guarded(parts):
             kept.bind(run_id=parts.run_id, feed=parts.feed)
             _say_start(parts, settings, home)
             warm = wiring.keep_warm_bot(settings) if settings.execution.keep_warm else None
             started_ns = clock.now_ns()
-            ended_ns = await _trade(arguments, settings, wish, venue, parts, clock, stop, warm)
+            ended_ns = await _trade(arguments, settings, wish, venue, parts, clock, stop, warm, account)
             await venue.feed.stop()
             if wish.for_ns is not None or wish.tape is not None:
                 parts.facts["interrupted"] = stop.is_set()
@@ -120,7 +134,7 @@ async def _paper(
 
 async def _trade(
     arguments: argparse.Namespace, settings: Settings, wish: Wish, venue: Any, parts: Any, clock: RunClock,
-    stop: asyncio.Event, warm: KeepWarm | None,
+    stop: asyncio.Event, warm: KeepWarm | None, account: Any,
 ) -> int:  # fmt: skip
     """Drive the run with the garbage collector off; returns the time of its end."""
     shown = Progress(arguments, parts.feed)
@@ -140,8 +154,9 @@ async def _trade(
             duration_s=wish.for_ns / 1e9 / wish.speed if wish.for_ns else None,
             prime=settings.feed.prime,
             protect=wish.protect,
-            gone=venue.gone if wish.tape is not None else None,
+            gone=venue.exchange.gone if wish.tape is not None else None,
             progress=lambda: shown.text(_line(parts)),
+            account=account,
         )
     finally:
         shown.done()
@@ -165,11 +180,21 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None
         waiter.cancel()
 
 
-def emulator_command(arguments: argparse.Namespace, seed: int, speed: float, tape: Path | None) -> Sequence[str]:
+def emulator_command(arguments: argparse.Namespace, settings: Settings, wish: Wish) -> Sequence[str]:
     """How to start the embedded exchange with this run's settings, as a child of this process."""
-    command = [sys.executable, str(ROOT / "main.py"), "emulator", "--seed", str(seed), "--speed", f"{speed:g}"]
-    if tape is not None:
-        command += ["--tape", str(tape)]
+    command = [
+        sys.executable,
+        str(ROOT / "main.py"),
+        "emulator",
+        "--seed",
+        str(wish.seed),
+        "--speed",
+        f"{wish.speed:g}",
+    ]
+    if wish.tape is not None:
+        command += ["--tape", str(wish.tape)]
+    if wish.mode == "rehearsal":
+        command += ["--account", f"main={settings.risk.equity_usdt:.8f}"]
     for name in arguments.config or ():
         command += ["--config", str(name)]
     for text in getattr(arguments, "set", None) or ():
@@ -197,7 +222,7 @@ def _stop_on_signals() -> asyncio.Event:
 def _say_start(parts: Any, settings: Settings, home: Path) -> None:
     """The first lines of a run: what, where, on what terms; and the same for other programs in ``run.json``."""
     facts = {
-        "pid": os.getpid(), "run_id": parts.run_id, "started": utc_text(wall_ns()), "version": VERSION, "mode": "paper",
+        "pid": os.getpid(), "run_id": parts.run_id, "started": utc_text(wall_ns()), "version": VERSION, "mode": parts.mode,
         "feed": parts.feed, "addresses": [],
     }  # fmt: skip
     write_atomic(home / "run.json", json.dumps(facts).encode() + b"\n")

@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
+from config.secret import Secret
 from models.error import ScalperError, VenueUnreachableError
 
 READY_S = 60.0  # the first start on a machine compiles; later ones take about a second
@@ -16,11 +18,16 @@ STOP_S = 5.0
 
 
 class Exchange(NamedTuple):
-    """Its addresses, and its end: ``gone`` is done, with the exit code, when it has ended by itself (a tape does)."""
+    """Its addresses, and its end: ``gone`` is done, with the exit code, when it has ended by itself (a tape does).
+
+    ``accounts`` has a key (and its secret) by name for the accounts that it was told to open.
+    """
 
     rest_url: str
     stream_url: str
     gone: asyncio.Task[int]
+    ws_api: str = ""
+    accounts: Mapping[str, Mapping[str, Secret]] = MappingProxyType({})
 
 
 @contextlib.asynccontextmanager
@@ -56,7 +63,11 @@ async def embedded(command: Sequence[str], meanwhile: Callable[[], None]) -> Asy
         document = json.loads(line)
         if "error" in document:
             raise await _told(child, document["error"])
-        yield Exchange(document["rest"], document["streams"], gone)
+        accounts = {
+            name: {word: Secret(text, "the embedded exchange") for word, text in words.items()}
+            for name, words in document.get("accounts", {}).items()
+        }
+        yield Exchange(document["rest"], document["streams"], gone, document.get("ws_api", ""), accounts)
     finally:
         if child.stdin is not None:
             child.stdin.close()

@@ -52,6 +52,14 @@ class Feed(Protocol):
     def stats(self) -> Any: ...
 
 
+class Account(Protocol):
+    """A real account (``wiring.real.AccountSide``)."""
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
 class _Aggregate(msgspec.Struct):
     a: int
     T: int
@@ -93,6 +101,7 @@ async def drive(
     protect: bool = False,
     gone: asyncio.Task[int] | None = None,
     progress: Callable[[], None] | None = None,
+    account: Account | None = None,
 ) -> int:
     """Trade until ``stop`` is set, ``duration_s`` (real seconds) are over or the venue is ``gone``, then close.
 
@@ -100,7 +109,8 @@ async def drive(
     had sent is heard to its last frame. Returns the time of the end; what was dropped or lost on the way goes into the
     facts of ``parts``.
 
-    The feed is started and delivering; its frames begin to count when the windows have been primed.
+    The feed is started and delivering; its frames begin to count when the windows have been primed. A real ``account``
+    is opened then, and closed when nothing more is to be told.
     """
     offset = await market.clock_offset()
     parts.ear.fact(ClockOffset(now_ns(), offset.offset_ns, offset.uncertainty_ns))
@@ -111,6 +121,8 @@ async def drive(
     pulse = asyncio.create_task(_pulse(parts, market, now_ns, progress), name="run pulse")
     clock = asyncio.create_task(_keep_clock(parts, market, now_ns), name="run clock")
     try:
+        if account is not None:
+            await account.open()
         await _first(stop, duration_s, pulse, gone)
         if gone is not None and gone.done():
             await _heard_out(feed)
@@ -126,6 +138,8 @@ async def drive(
         for task in (pulse, clock):
             task.cancel()
         await asyncio.gather(pulse, clock, return_exceptions=True)
+        if account is not None:
+            await account.close()
     parts.facts["connections_lost"] = sum(sum(one.reconnects.values()) for one in feed.stats().connections)
     end_ns = now_ns()
     parts.session.time(end_ns)

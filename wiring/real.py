@@ -1,0 +1,155 @@
+"""A real account: orders leave over the wire, fills come back on the private stream, the account is read back.
+
+Rehearsal is this very path against the embedded exchange; what a mode changes is where the venue is and whose key signs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from config.secret import load_secret
+from config.settings import Settings
+from core.session import Session
+from data_collector.ear import Ear
+from data_collector.picows_transport import open_picows
+from exchange.binance.assembly import Addresses, binance_venue
+from exchange.binance.requests import Terms
+from exchange.binance.shape import shaped
+from exchange.binance.signing import HmacSigner, Signer, signer_of
+from exchange.binance.venue import BinanceVenue
+from interface.drivers.parts import RUN, Parts
+from models.action import Note
+from models.error import UsageError
+from models.event import ClockOffset, Command, Event
+from models.instrument import Instrument
+from utils.clock import RunClock
+from wiring.joining import Place, build
+from wiring.sockets import SocketVenue
+from wiring.terms import PREFIX, digest, feed_limits
+
+ACCOUNT = "main"
+
+
+class Access(NamedTuple):
+    """Where an account is, and what signs for it."""
+
+    addresses: Addresses
+    signer: Signer
+
+
+class AccountSide:
+    """The account of one run: made before the run's parts, opened by the driver when the market is heard.
+
+    Facts go to the session, whose journal keeps them; a measured clock goes to the ear, which records it: a second run
+    takes each from where it stands.
+    """
+
+    def __init__(self, make: Callable[[Callable[[Event], None]], BinanceVenue], now_ns: Callable[[], int]) -> None:
+        self._session: Session | None = None
+        self._ear: Ear | None = None
+        self._now_ns = now_ns
+        self.venue = make(self._told)
+
+    def join(self, parts: Parts) -> None:
+        """From now on facts reach this run."""
+        self._session, self._ear = parts.session, parts.ear  # type: ignore[assignment]
+
+    async def open(self) -> None:
+        """Open the private stream, then let the core read the account and take over what it finds."""
+        await self.venue.start()
+        if self._ear is not None:
+            self._ear.fact(Command(self._now_ns(), "start", RUN, "the account is connected"))
+
+    async def close(self) -> None:
+        """Nothing is told any more."""
+        await self.venue.close()
+
+    def _told(self, event: Event) -> None:
+        if self._session is None or self._ear is None:
+            return
+        if isinstance(event, ClockOffset):
+            self._ear.fact(event)
+        else:
+            self._session.event(event)
+
+
+def access(settings: Settings, venue: SocketVenue, mode: str) -> Access:
+    """Where the account of ``mode`` is, and its signer. Raises ConfigurationError when a secret is missing."""
+    if mode == "rehearsal":
+        exchange = venue.exchange
+        if exchange is None or ACCOUNT not in exchange.accounts:
+            raise UsageError("rehearsal trades on the embedded exchange only; leave --feed out, or use --feed embedded")
+        words = exchange.accounts[ACCOUNT]
+        addresses = Addresses(rest=exchange.rest_url, private=f"{exchange.stream_url}/private", ws_api=exchange.ws_api)
+        return Access(addresses, HmacSigner(words["key"], words["secret"]))
+    feed, execution = settings.feed, settings.execution
+    addresses = Addresses(rest=feed.rest_url, private=f"{feed.stream_url}/private", ws_api=execution.ws_api_url)
+    return Access(addresses, _signer(Path(settings.app.data_dir)))
+
+
+def _signer(data_dir: Path) -> Signer:
+    names = ("binance_api_key", "binance_api_secret", "binance_private_key")
+    return signer_of(*[load_secret(name, data_dir, os.environ) for name in names])
+
+
+async def open_account(
+    stack: contextlib.AsyncExitStack, settings: Settings, venue: SocketVenue, given: Access, clock: RunClock
+) -> tuple[AccountSide, tuple[Instrument, ...]]:
+    """Connect, give the account its shape; the instruments with its brackets and fees."""
+    limits = feed_limits(settings)
+
+    def make(tell: Callable[[Event], None]) -> BinanceVenue:
+        return binance_venue(
+            venue.instruments,
+            given.signer,
+            given.addresses,
+            tell,
+            clock.now_ns,
+            lambda url, on_frame, on_closed: open_picows(url, on_frame, on_closed, clock.now_ns, limits, None),
+            lambda client_id: client_id.startswith(PREFIX),
+            transport=settings.execution.transport,
+            terms=Terms(
+                recv_window_ms=settings.execution.recv_window_ms, working_type=settings.execution.stop_working_type
+            ),
+            ledger=venue.market.ledger,
+        )
+
+    account = AccountSide(make, clock.now_ns)
+    stack.push_async_callback(account.close)
+    await account.venue.connect()
+    await account.venue.account.prove_signing(venue.instruments[0].symbol)
+    return account, await shaped(account.venue.account, venue.instruments, settings.risk.leverage)
+
+
+def real_sockets(
+    settings: Settings,
+    venue: SocketVenue,
+    account: AccountSide,
+    instruments: tuple[Instrument, ...],
+    *,
+    mode: str,
+    seed: int,
+    started_ns: int,
+    speed: float,
+    observer: Callable[[Note], None] | None,
+) -> Parts:
+    """The live engine on a real account, recording and journal on."""
+    place = Place(settings, mode, started_ns)
+    parts = build(
+        settings,
+        instruments,
+        place,
+        feed=venue.name,
+        epoch=f"{place.run_id}|{digest(settings)}",
+        facts={"seed": seed, "speed": speed, "assumptions": "orders, fills, fees and funding are the venue's"},
+        threaded=True,
+        record=settings.feed.record,
+        observer=observer,
+        venue=account.venue,
+    )
+    account.join(parts)
+    return parts
