@@ -67,9 +67,7 @@ def build(
     """
     wired, simulated = with_terms(instruments, settings), venue is None
     engine = Engine(wired, settings, client_prefix(epoch), custody="" if simulated else PREFIX)
-    if venue is None:
-        shape = AccountShape(round(settings.risk.equity_usdt * E8), settings.risk.leverage)
-        venue = SimulatedVenue(SimulatedExchange(wired, shape, paper_terms(settings)))
+    venue = _simulated(wired, settings) if venue is None else venue
     meta = {
         "version": VERSION, "run_id": place.run_id, "source": feed, "settings": digest(settings), "epoch": epoch,
         "instruments": msgspec.to_builtins(wired), "account": "simulated" if simulated else "real", **facts,
@@ -104,6 +102,11 @@ def build(
         closing=closing,
         facts={**facts, "epoch": epoch, "recording": str(place.recording) if record else None},
     )
+
+
+def _simulated(instruments: Sequence[Instrument], settings: Settings) -> SimulatedVenue:
+    shape = AccountShape(round(settings.risk.equity_usdt * E8), settings.risk.leverage)
+    return SimulatedVenue(SimulatedExchange(instruments, shape, paper_terms(settings)))
 
 
 def _journal(place: Place, settings: Settings, meta: dict[str, Any]) -> Journal:

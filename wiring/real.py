@@ -1,6 +1,6 @@
 """A real account: orders leave over the wire, fills come back on the private stream, the account is read back.
 
-Rehearsal is this very path against the embedded exchange; what a mode changes is where the venue is and whose key signs.
+Rehearsal is this very path against the embedded exchange. A mode changes where the venue is and whose key signs.
 """
 
 from __future__ import annotations

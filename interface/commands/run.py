@@ -222,8 +222,8 @@ def _stop_on_signals() -> asyncio.Event:
 def _say_start(parts: Any, settings: Settings, home: Path) -> None:
     """The first lines of a run: what, where, on what terms; and the same for other programs in ``run.json``."""
     facts = {
-        "pid": os.getpid(), "run_id": parts.run_id, "started": utc_text(wall_ns()), "version": VERSION, "mode": parts.mode,
-        "feed": parts.feed, "addresses": [],
+        "pid": os.getpid(), "run_id": parts.run_id, "started": utc_text(wall_ns()), "version": VERSION,
+        "mode": parts.mode, "feed": parts.feed, "addresses": [],
     }  # fmt: skip
     write_atomic(home / "run.json", json.dumps(facts).encode() + b"\n")
     log.logger("run").info(

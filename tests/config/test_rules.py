@@ -44,7 +44,7 @@ def test_ceiling_follows_the_profile(tmp_path):
         load(environment={}, overrides=overrides, folder=tmp_path)
 
 
-@pytest.mark.parametrize("mode", ["rehearsal", "shadow", "testnet", "live"])
+@pytest.mark.parametrize("mode", ["shadow", "testnet", "live"])
 def test_modes_of_later_versions_are_refused(mode):
     """A mode that does not exist yet is refused as wrong usage, by name."""
     with pytest.raises(UsageError, match=f"mode {mode} is not available") as caught:
@@ -52,6 +52,7 @@ def test_modes_of_later_versions_are_refused(mode):
     assert (caught.value.code, caught.value.exit_code) == ("MODE_UNAVAILABLE", 2)
 
 
-def test_paper_is_available():
-    """The default mode passes."""
+def test_paper_and_rehearsal_are_available():
+    """The default mode and the rehearsal pass."""
+    require_mode("rehearsal")
     assert require_mode("paper") is None
