@@ -6,6 +6,7 @@ position has one writer, the fills.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 
 from config.settings import Settings
@@ -48,6 +49,7 @@ class Account:
         self._params = settings.strategy.params
         self.leverage = settings.risk.leverage
         self._adopted = 0
+        self.adopted_ns = -1  # venue time of the first reading, which took over positions as they were
         self._resting: Exposure | None = None
 
     @property
@@ -174,6 +176,8 @@ class Account:
         order = self.orders.fill(event)
         if order is None and not self.orders.strange(event):
             return
+        if order is not None and order.inherited and self.adopted_ns > event.venue_ns:
+            return  # the position read from the venue has it already
         self.fills += 1
         self.brakes.roll(self.equity_e8())
         trader = self._traders[event.instrument]
@@ -243,6 +247,12 @@ class Account:
     def begin(self, wallet_e8: int) -> None:
         """The wallet as the venue tells it at the start."""
         self.ledger.begin(wallet_e8)
+
+    def inherit(self, orders: Iterable[ApprovedOrder]) -> None:
+        """Orders of a run before whose end nobody has seen: unknown until there is proof."""
+        for approved in orders:
+            order = self.orders.add(approved)
+            order.state, order.inherited = OrderState.UNKNOWN, True
 
     def transfer(self, amount_e8: int) -> None:
         """Money moved in or out beside trades."""

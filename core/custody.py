@@ -214,6 +214,8 @@ class Custody:
         self._shape(event)
         if not self.ready:
             self._account.begin(event.wallet_e8)
+            if self._account.adopted_ns < 0:
+                self._account.adopted_ns = event.asked_ns + self._memory.clock_offset_ns
         settled = self._touched_ns < event.asked_ns - SETTLED_NS and not self._account.on_the_way()
         if settled or not self.ready:
             self._strays(event)
@@ -255,7 +257,8 @@ class Custody:
     def _strays(self, event: AccountTruth) -> None:
         """Orders at the venue that we do not know: of a run before, of another instance, of somebody else."""
         for standing in event.orders:
-            if self._account.orders.get(standing.client_id) is not None:
+            known = self._account.orders.get(standing.client_id)
+            if known is not None and not (known.inherited and not self.ready):
                 continue
             trader = self._traders[standing.instrument]
             if not self._owns(standing.client_id):
@@ -264,8 +267,10 @@ class Custody:
                 self._brakes.block(Cause.INSTANCE, f"order {standing.client_id} of another instance on this account")
             elif self._protects(standing, event):
                 self._account.recognise(trader, standing)
+                self._settle(standing.client_id)
             else:
                 order = self._account.recognise(trader, standing, keep=False)
+                self._settle(standing.client_id)
                 self._account.cancel(order)
 
     @staticmethod

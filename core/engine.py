@@ -21,13 +21,13 @@ from core.market.state import MarketView, Memory, depth_limit_lots
 from core.outbox import Outbox
 from core.risk.brakes import Brakes
 from core.risk.gate import Gate
-from core.risk.ledger import RiskLedger
+from core.risk.ledger import Entry, RiskLedger
 from core.risk.limits import Refusal
 from core.risk.mode import Cause
 from core.strategies.scalper import Scalper
 from core.strategies.strategy import Decline, Strategy, View
 from core.trader import Trader
-from models.action import EDGE, Action, Resync
+from models.action import EDGE, Action, Remember, Resync
 from models.control import Decision, Reason
 from models.event import (
     AccountTruth,
@@ -38,6 +38,7 @@ from models.event import (
     Event,
     Fill,
     Funding,
+    Inherited,
     MarginCall,
     NotFound,
     OrderReport,
@@ -91,6 +92,7 @@ class Engine:
         self.signals = 0
         self.refusals: dict[str, int] = {}
         self.entered: ApprovedOrder | None = None  # an entry on its way out that is not booked yet
+        self._remembered: tuple[int, int, bool] | None = None
         self._lost: dict[tuple[int, str], str] = {}
         self._ask_ns = FAR_NS  # when the strategy is asked by the clock
         self._steps: dict[type, Callable[..., None]] = {
@@ -113,6 +115,8 @@ class Engine:
         self._out.now_ns = event.at_ns
         self._steps[type(event)](event)
         self.account.rest()
+        if self.custody is not None:
+            self._remember()
         return self._out.take()
 
     def wake(self, at_ns: int, instrument: int, bits: int) -> list[Action]:
@@ -146,7 +150,23 @@ class Engine:
             AccountTruth: self.custody.truth,
             Balance: self.custody.balance,
             MarginCall: self.custody.margin_call,
+            Inherited: self._inherit,
         }
+
+    def _inherit(self, event: Inherited) -> None:
+        """Go on where a run before ended; it comes before the first reading of the account."""
+        self.ledger.inherit(event.survivors, [Entry(*words) for words in event.entries])
+        self.account.inherit(event.orders)
+        if event.survivors is not None:
+            self.brakes.inherit(event.survivors)
+
+    def _remember(self) -> None:
+        """Wish that what a restart must not forget be kept, whenever it has changed."""
+        version = (self.ledger.version, self.brakes.version, self.account.holds)
+        if version != self._remembered:
+            self._remembered = version
+            handed_over = Cause.HANDOVER in self.mode.causes and self.account.holds
+            self._out.add(Remember(self._out.now_ns, self.brakes.survivors(handed_over)))
 
     def _report(self, event: OrderReport) -> None:
         self.account.report(event)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from models.action import Note, Wish
+from models.action import Note, Remember, Wish
 from models.event import BookInvalid, ClockOffset, Event
 
 
@@ -54,7 +54,7 @@ class Keeper(Protocol):
 
     def event(self, event: Event, frame: int) -> None: ...
 
-    def action(self, action: Wish, frame: int) -> None: ...
+    def action(self, action: Wish | Remember, frame: int) -> None: ...
 
 
 class Publisher(Protocol):

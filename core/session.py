@@ -12,7 +12,7 @@ from collections.abc import Callable
 from core.engine import Engine
 from core.kernels.state import Wake as Bits
 from core.ports import Keeper, Publisher, Venue
-from models.action import Action, Cancel, Inspect, Note, Query, Submit
+from models.action import Action, Cancel, Inspect, Note, Query, Remember, Submit
 from models.event import BookInvalid, ClockOffset, Event, Timer
 from models.rows import FAR_NS
 
@@ -97,6 +97,9 @@ class Session:
                 self.venue.execute(action)
             elif isinstance(action, Note):
                 self._publisher.note(action)
+            elif isinstance(action, Remember):
+                if self._keeper is not None:
+                    self._keeper.action(action, self.engine.memory.frame)
             elif self.resync is not None:
                 self.resync(action.instrument, action.reason, action.at_ns)
 

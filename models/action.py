@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from models.order import ApprovedOrder
+from models.survivors import Survivors
 
 
 class Submit(msgspec.Struct, frozen=True, tag="submit"):
@@ -34,6 +35,13 @@ class Inspect(msgspec.Struct, frozen=True, tag="inspect"):
     """Read the account whole: positions, open orders, stops, wallet; the answer is an ``AccountTruth``."""
 
     at_ns: int
+
+
+class Remember(msgspec.Struct, frozen=True, tag="remember"):
+    """Keep this for the run after this one; the newest counts. Only the keeper does something with it."""
+
+    at_ns: int
+    survivors: Survivors
 
 
 EDGE = "EDGE"
@@ -69,4 +77,4 @@ class Note(msgspec.Struct, tag="note"):
 Wish = Submit | Cancel | Query | Inspect
 """What a venue executes."""
 
-Action = Wish | Resync | Note
+Action = Wish | Remember | Resync | Note

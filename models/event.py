@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
-from models.order import OrderState, Side
+from models.order import ApprovedOrder, OrderState, Side
+from models.survivors import Survivors
 
 
 class Wake(msgspec.Struct, frozen=True, tag="wake"):
@@ -132,6 +133,17 @@ class Balance(msgspec.Struct, frozen=True, tag="balance"):
     positions: tuple[Held, ...]
 
 
+class Inherited(msgspec.Struct, frozen=True, tag="inherited"):
+    """What a run before left behind: its ``survivors``, the orders that nobody has seen the end of, and its entries of
+    the last day as (ns, instrument, side, price in ticks, lots), a price of 0 for a market order.
+    """
+
+    at_ns: int
+    survivors: Survivors | None
+    orders: tuple[ApprovedOrder, ...]
+    entries: tuple[tuple[int, int, int, int, int], ...]
+
+
 class MarginCall(msgspec.Struct, frozen=True, tag="margin_call"):
     """The venue warns that a position is near its liquidation."""
 
@@ -187,6 +199,7 @@ Event = (
     | Funding
     | AccountTruth
     | Balance
+    | Inherited
     | MarginCall
     | StreamState
     | BookInvalid

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from config.secret import load_secret
 from config.settings import Settings
 from core.session import Session
@@ -24,8 +26,9 @@ from exchange.binance.venue import BinanceVenue
 from interface.drivers.parts import RUN, Parts
 from models.action import Note
 from models.error import UsageError
-from models.event import ClockOffset, Command, Event
+from models.event import ClockOffset, Command, Event, Inherited
 from models.instrument import Instrument
+from storage.cold.inheritance import left_behind, newest_journal
 from utils.clock import RunClock
 from wiring.joining import Place, build
 from wiring.sockets import SocketVenue
@@ -52,6 +55,7 @@ class AccountSide:
         self._session: Session | None = None
         self._ear: Ear | None = None
         self._now_ns = now_ns
+        self.left: Inherited | None = None  # by the run before
         self.venue = make(self._told)
 
     def join(self, parts: Parts) -> None:
@@ -60,6 +64,10 @@ class AccountSide:
 
     async def open(self) -> None:
         """Open the private stream, then let the core read the account and take over what it finds."""
+        if self._session is not None and self.left is not None:
+            left = msgspec.structs.replace(self.left, at_ns=self._now_ns())
+            self.venue.recall(left.orders)
+            self._session.event(left)
         await self.venue.start()
         if self._ear is not None:
             self._ear.fact(Command(self._now_ns(), "start", RUN, "the account is connected"))
@@ -139,6 +147,9 @@ def real_sockets(
 ) -> Parts:
     """The live engine on a real account, recording and journal on."""
     place = Place(settings, mode, started_ns)
+    before = newest_journal(place.journal.parent)
+    if before is not None:
+        account.left = left_behind(before, started_ns)
     parts = build(
         settings,
         instruments,

@@ -20,6 +20,7 @@ from models.event import (
     Event,
     Fill,
     Funding,
+    Inherited,
     MarginCall,
     NotFound,
     OrderReport,
@@ -79,7 +80,7 @@ def history(
     return parts, recordings
 
 
-ACCOUNT_FACTS = (OrderReport, NotFound, Fill, Funding, AccountTruth, Balance, MarginCall)
+ACCOUNT_FACTS = (OrderReport, NotFound, Fill, Funding, AccountTruth, Balance, Inherited, MarginCall)
 PRIVATE_STREAMS = frozenset({"user", "account", "trading"})
 """Streams whose loss a real account tells of itself; the market's stand in the recording."""
 

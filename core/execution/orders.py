@@ -25,8 +25,8 @@ class Order:
     """One own order as it stands: what was approved, the venue's word, what has filled."""
 
     __slots__ = (
-        "accepted_ns", "approved", "cancelled_ns", "cost", "fee_e8", "filled", "proven", "reported", "state", "trades",
-        "venue_id",
+        "accepted_ns", "approved", "cancelled_ns", "cost", "fee_e8", "filled", "inherited", "proven", "reported",
+        "state", "trades", "venue_id",
     )  # fmt: skip
 
     def __init__(self, approved: ApprovedOrder) -> None:
@@ -34,6 +34,7 @@ class Order:
         self.state = OrderState.SUBMITTED
         self.proven = OrderState.SUBMITTED  # the newest state that is not UNKNOWN
         self.venue_id = 0
+        self.inherited = False  # sent by a run before
         self.filled = 0  # lots, from fills
         self.reported = 0  # lots, from the venue's cumulative word
         self.cost = 0  # sum of ticks · lots

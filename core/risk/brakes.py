@@ -9,9 +9,10 @@ from config.settings import Risk
 from core.outbox import Outbox
 from core.risk.ledger import DAY_NS, RiskLedger
 from core.risk.losses import losses, streak
-from core.risk.mode import BY_HAND, OF_THE_DAY, Cause, Mode
+from core.risk.mode import BY_HAND, OF_THE_DAY, PAUSES, STICKY, Cause, Mode
 from models.control import Operating
 from models.rows import FAR_NS
+from models.survivors import Survivors
 
 EQUITY_CHECK_NS = 1_000_000_000  # loss limits see open profit once a second while a position is open
 MINUTE_NS = 60 * 1_000_000_000
@@ -36,6 +37,29 @@ class Brakes:
         self._rejected: deque[tuple[int, bool]] = deque(maxlen=REJECTIONS_MAX)  # when, and whether for want of margin
         self._rejections_until_ns = FAR_NS
         self._rejections_before = False
+        self.version = 0  # grows with every change
+
+    def survivors(self, handed_over: bool) -> Survivors:
+        """What a restart must not forget. ``handed_over``: a person's stop leaves a position; its restart guards it."""
+        ledger = self._ledger
+        causes = {
+            cause.value: detail for cause, detail in self.mode.causes.items() if cause in STICKY or cause in PAUSES
+        }
+        if handed_over:
+            causes.setdefault(Cause.OPERATOR.value, "stopped with an open position")
+        return Survivors(
+            ledger.start_e8, ledger.wallet_e8, ledger.peak_e8, ledger.day, ledger.day_start_e8, ledger.day_fees_e8,
+            ledger.losses_in_row, len(ledger.entries_since_trip), causes, self._pause_until_ns,
+            self._rejections_until_ns, self._rejections_before,
+        )  # fmt: skip
+
+    def inherit(self, left: Survivors) -> None:
+        """Hold back what held back a run before."""
+        self._pause_until_ns, self._rejections_until_ns = left.pause_until_ns, left.rejections_until_ns
+        self._rejections_before = left.rejections_before
+        for name, detail in left.causes.items():
+            before = " (of a run before)"
+            self.block(Cause(name), detail if detail.endswith(before) else detail + before)
 
     @property
     def timer_ns(self) -> int:
@@ -51,6 +75,7 @@ class Brakes:
         before = self.mode.state
         if not self.mode.block(cause, detail):
             return
+        self.version += 1
         if cause is Cause.FAULT or self.mode.state is not before:
             self._moved(f"{cause.value}: {detail}")
         if self.wants_flat:
@@ -58,7 +83,10 @@ class Brakes:
 
     def lift(self, cause: Cause) -> None:
         before = self.mode.state
-        if self.mode.lift(cause) and self.mode.state is not before:
+        if not self.mode.lift(cause):
+            return
+        self.version += 1
+        if self.mode.state is not before:
             self._moved(f"RECOVERED: {cause.value} lifted")
 
     def lift_by_hand(self) -> None:

@@ -7,7 +7,10 @@ that reads it.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import NamedTuple
+
+from models.survivors import Survivors
 
 MINUTE_NS = 60 * 1_000_000_000
 HOUR_NS = 60 * MINUTE_NS
@@ -43,10 +46,23 @@ class RiskLedger:
         self.wins = 0
         self.losses = 0
         self.flats = 0
+        self.version = 0  # grows whenever something changes that a restart must not forget
         self.changes = 0  # grows whenever a count below changes: what was prepared from them is old then
         self.messages: deque[int] = deque()  # times of the last minute's order messages (P12)
         self.entries: deque[Entry] = deque()  # the last day's (P14, P15)
         self.entries_since_trip: deque[Entry] = deque()  # of them, those after the last closed round trip
+
+    def inherit(self, left: Survivors | None, entries: Iterable[Entry]) -> None:
+        """Go on where a run before ended. Its totals are its own; its marks and counts are ours."""
+        self.entries.extend(entries)
+        if left is not None:
+            self.start_e8, self.wallet_e8, self.peak_e8 = left.start_e8, left.wallet_e8, left.peak_e8
+            self.day, self.day_start_e8, self.day_fees_e8 = left.day, left.day_start_e8, left.day_fees_e8
+            self.losses_in_row = left.losses_in_row
+            self.entries_since_trip.extend(list(self.entries)[len(self.entries) - left.repeats :])
+            self.restored = True
+        self.changes += 1
+        self.version += 1
 
     def roll(self, at_ns: int, equity_e8: int) -> bool:
         """Begin a new UTC day when ``at_ns`` lies in one; True when it did.
@@ -58,6 +74,7 @@ class RiskLedger:
             return False
         first = self.day < 0
         self.day = day
+        self.version += 1
         if first:
             return False
         self.day_start_e8 = equity_e8
@@ -65,25 +82,35 @@ class RiskLedger:
         return True
 
     def fill(self, gross_e8: int, fee_e8: int) -> None:
+        self.version += 1
         self.wallet_e8 += gross_e8 - fee_e8
         self.gross_e8 += gross_e8
         self.fees_e8 += fee_e8
         self.day_fees_e8 += fee_e8
 
     def fund(self, amount_e8: int) -> None:
+        self.version += 1
         self.wallet_e8 += amount_e8
         self.funding_e8 += amount_e8
 
     def begin(self, wallet_e8: int) -> None:
-        """The wallet as first read from the venue; without a history the limits count from it."""
+        """The wallet as first read from the venue; without a history the limits count from it.
+
+        With one, what it lost meanwhile is a loss (a stop may have filled), what it won is money that came in.
+        """
+        self.version += 1
         if self.restored:
-            self.move(wallet_e8 - self.wallet_e8)
+            gap_e8 = wallet_e8 - self.wallet_e8
+            if gap_e8 > 0:
+                self.move(gap_e8)
+            self.wallet_e8 = wallet_e8
         else:
             self.start_e8 = self.wallet_e8 = self.peak_e8 = self.day_start_e8 = wallet_e8
             self.restored = True
 
     def move(self, amount_e8: int) -> None:
         """Money that moved beside trades: neither profit nor loss, so every mark moves with it."""
+        self.version += 1
         self.moved_e8 += amount_e8
         self.wallet_e8 += amount_e8
         self.peak_e8 += amount_e8
@@ -104,10 +131,13 @@ class RiskLedger:
     def forgive(self) -> None:
         """Forget entries without a round trip: one closed, or a person has looked (P14)."""
         self.changes += 1
+        self.version += 1
         self.entries_since_trip.clear()
 
     def mark(self, equity_e8: int) -> None:
-        self.peak_e8 = max(self.peak_e8, equity_e8)
+        if equity_e8 > self.peak_e8:
+            self.peak_e8 = equity_e8
+            self.version += 1
 
     def message(self, at_ns: int) -> None:
         """Count an order message, and forget those that no window reads any more."""
@@ -123,6 +153,7 @@ class RiskLedger:
                 kept.popleft()
             kept.append(entry)
         self.changes += 1
+        self.version += 1
 
     def messages_since(self, at_ns: int, window_ns: int) -> int:
         count = 0

@@ -96,6 +96,9 @@ STICKY = frozenset(
 OF_THE_DAY = (Cause.DAILY_LOSS_SOFT, Cause.FEE_BUDGET)
 """Causes that midnight (UTC) lifts."""
 
+PAUSES = (Cause.STREAK_PAUSE, Cause.REJECTIONS)
+"""Causes that end by themselves at a time of their own."""
+
 BY_HAND = (
     Cause.OPERATOR, Cause.REPEATED, Cause.STREAK_HALT, Cause.FAULT, Cause.REJECTIONS_AGAIN, Cause.MARGIN,
     Cause.UNPROTECTED, Cause.POSITION, Cause.EXTERNAL, Cause.MONEY,

@@ -162,6 +162,12 @@ class BinanceVenue:
         await self._lines.close()
         await self._joints.reads.close()
 
+    def recall(self, orders: Sequence[ApprovedOrder]) -> None:
+        """Orders of a run before that may still be at the venue: which of them are conditional must be known."""
+        for order in orders:
+            if order.type is OrderType.STOP_MARKET:
+                self._ids.stop(order.client_id, order.instrument)
+
     def stats(self) -> VenueStats:
         return VenueStats(
             self._lines.stats(), msgspec.structs.replace(self._stream.counts), dict(self.account.requests),

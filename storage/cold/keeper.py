@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from models.action import Wish
+from models.action import Remember, Wish
 from models.event import Event, Timer, Wake
 from storage.cold.journal import Journal
 from storage.cold.journal_reader import JournalDamagedError, JournalRecord, read_journal
@@ -23,7 +23,7 @@ class Finish(msgspec.Struct, frozen=True, tag="finish"):
     state: str
 
 
-Kept = Event | Wish | Finish
+Kept = Event | Wish | Remember | Finish
 encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Kept).decode
 
@@ -43,7 +43,7 @@ class JournalKeeper:
         if not isinstance(event, Wake | Timer):
             self._journal.append(EVENT, event.at_ns, frame, encode(event))
 
-    def action(self, action: Wish, frame: int) -> None:
+    def action(self, action: Wish | Remember, frame: int) -> None:
         self._journal.append(ACTION, action.at_ns, frame, encode(action))
 
     def finish(self, at_ns: int, state: str) -> None:
