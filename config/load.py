@@ -249,6 +249,9 @@ def _from_overrides(overrides: Sequence[str], mistakes: list[str]) -> list[Given
         if not equals:
             mistakes.append(f"--set {override}: has no value; write it like --set risk.leverage=5")
             continue
+        if not key.strip():
+            mistakes.append(f"--set {override}: names no setting; write it like --set risk.leverage=5")
+            continue
         found.append(Given(key.strip(), _unquoted(value.strip()), f"--set {key.strip()}", True))
     return found
 
@@ -367,6 +370,10 @@ def _did_you_mean(name: str, known: Sequence[str] | Mapping[str, Any]) -> str:
     if near is None:  # the right key in the wrong section
         last = name.rpartition(".")[2]
         near = next((key for key in known if key.rpartition(".")[2] == last), None)
+    if near is None and "." in name:
+        section = nearest(name.partition(".")[0], sorted({key.partition(".")[0] for key in known}))
+        if section is not None:
+            return f"; did you mean the section {section}?"
     return f"; did you mean {near}?" if near else "; `config show` lists all"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,17 @@ from interface.drivers.parts import Parts
 from models.instrument import e8_text
 
 EMBEDDED = "EMBEDDED"
+_CONTROL = re.compile(r"P\d\d")
 PROBLEMS = ("journal_problem", "recording_problem")
+
+
+def _denials(engine: Engine) -> dict[str, int]:
+    """Refused signals by control (P09, P24 …), whether a limit of the gate spoke or a cause in force."""
+    found: dict[str, int] = {}
+    for code, count in sorted(engine.refusals.items()):
+        if _CONTROL.match(code):
+            found[code[:3]] = found.get(code[:3], 0) + count
+    return found
 
 
 def results(engine: Engine) -> dict[str, Any]:
@@ -26,7 +37,7 @@ def results(engine: Engine) -> dict[str, Any]:
             "accepted": engine.signals - sum(engine.refusals.values()),
             "refused": dict(sorted(engine.refusals.items())),
         },
-        "denials_by_control": dict(sorted(engine.gate.denials.items())),
+        "denials_by_control": _denials(engine),
         "fills": engine.account.fills,
         "trades": {
             "count": trades,

@@ -293,13 +293,14 @@ def _unknown_command(path: tuple[str, ...], word: str) -> str:
     return f"{word!r} is not a command{' of ' + ' '.join(path) if path else ''}; {hint}"
 
 
-def overview() -> str:
-    """The page of ``--help``."""
-    width = max(len(" ".join(path)) for path in COMMANDS)
-    rows = "\n".join(f"  {' '.join(path):<{width}}  {about}" for path, (about, _) in COMMANDS.items())
+def overview(group: tuple[str, ...] = ()) -> str:
+    """The page of ``--help``, or of a group of commands."""
+    shown = {path: about for path, (about, _) in COMMANDS.items() if path[: len(group)] == group}
+    width = max(len(" ".join(path)) for path in shown)
+    rows = "\n".join(f"  {' '.join(path):<{width}}  {about}" for path, about in shown.items())
     return (
         f"scalper {VERSION}: scalping on Binance USD-M futures, on paper unless told otherwise\n\n"
-        f"usage: main.py [COMMAND] [OPTIONS]\n\ncommands:\n{rows}\n\n"
+        f"usage: main.py {' '.join(group) or '[COMMAND]'} [OPTIONS]\n\ncommands:\n{rows}\n\n"
         "options everywhere: --config PATH, --set section.key=value, --lang ko|en, --log-level LEVEL,\n"
         "  --log-format console|json, --data-dir DIR, --no-color, --quiet, --version, --help\n\n"
         "main.py COMMAND --help tells the options of a command.\n"
@@ -322,7 +323,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         raise SystemExit(0)
     if path and path not in COMMANDS:
         if {"-h", "--help"} & set(before):
-            sys.stdout.write(overview())
+            sys.stdout.write(overview(path))
             raise SystemExit(0)
         verbs = ", ".join(" ".join(known[len(path) :]) for known in COMMANDS if known[: len(path)] == path)
         raise UsageError(f"{' '.join(path)} needs one of: {verbs}")

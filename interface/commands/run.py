@@ -123,6 +123,7 @@ async def _run(
         with outcome.guarded(parts):
             kept.bind(run_id=parts.run_id, feed=parts.feed)
             _say_start(parts, settings, home)
+            parts.files.write_document("config.toml", config)  # a killed run has it too
             warm = wiring.keep_warm_bot(settings) if settings.execution.keep_warm else None
             started_ns = clock.now_ns()
             ended_ns = await _trade(arguments, settings, wish, venue, parts, clock, stop, warm, account)

@@ -87,6 +87,15 @@ def test_every_mistake_is_told_at_once(tmp_path):
     ]
 
 
+def test_a_misspelt_section_is_named(tmp_path):
+    """A key of no section gets the nearest section, an override without a name is told so."""
+    told = mistakes(tmp_path, "[feeed]\nx = 1\n", overrides=["=x"])
+    assert told == [
+        "--set =x: names no setting; write it like --set risk.leverage=5",
+        "scalper.toml:2: feeed.x is not a setting; did you mean the section feed?",
+    ]
+
+
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf", "0", "-1", "", "much"])
 def test_money_must_be_a_positive_number(tmp_path, text):
     """Texts that are no positive finite number are refused as equity."""

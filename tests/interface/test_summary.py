@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from config.settings import Settings
 from config.version import VERSION
-from interface.summary import text
+from core.engine import Engine
+from interface.summary import results, text
 from storage.cold.records import FILES, file_hash, read_records
+from tests.contract import INSTRUMENT
 
 
 @pytest.fixture
@@ -55,6 +58,15 @@ def test_counts_are_those_of_the_records(document: dict[str, Any], folder: Path)
     assert document["market"]["quarantined"] == len(lines["quarantine"])
     assert all(one["feed"] == document["feed"] for name in FILES for one in lines[name])
     assert document["hashes"] == {name: file_hash(folder / f"{name}.jsonl") for name in FILES}
+
+
+def test_denials_count_limits_and_causes_by_control() -> None:
+    """A refusal by a limit of the gate and one by a cause in force count under the control's id; other refusals do
+    not.
+    """
+    engine = Engine((INSTRUMENT,), Settings(), "sc")
+    engine.refusals.update({"P09 DEPTH": 2, "P09 SPREAD": 1, "P24_PAUSE": 20, "COOLDOWN": 5})
+    assert results(engine)["denials_by_control"] == {"P09": 3, "P24": 20}
 
 
 def test_nothing_was_lost(document: dict[str, Any]) -> None:

@@ -119,7 +119,7 @@ def test_test_hands_its_words_on():
     assert (arguments.group, arguments.no_color, arguments.quiet) == (["bench"], True, False)
 
 
-@pytest.mark.parametrize("words", [["--help"], ["-h"], ["data", "--help"]])
+@pytest.mark.parametrize("words", [["--help"], ["-h"]])
 def test_help_shows_every_command(words, capsys):
     """The first page names every command."""
     with pytest.raises(SystemExit) as caught:
@@ -127,6 +127,15 @@ def test_help_shows_every_command(words, capsys):
     shown = capsys.readouterr().out
     assert (caught.value.code, shown) == (0, overview())
     assert all(" ".join(path) in shown for path in COMMANDS)
+
+
+def test_help_of_a_group_shows_its_commands(capsys):
+    """Help of a word that only begins commands names those commands and no other."""
+    with pytest.raises(SystemExit) as caught:
+        parse(["data", "--help"])
+    shown = capsys.readouterr().out
+    assert (caught.value.code, shown) == (0, overview(("data",)))
+    assert "data import raw-lines" in shown and "backtest" not in shown
 
 
 @pytest.mark.parametrize("path", COMMANDS)

@@ -168,10 +168,10 @@ def test_a_payload_above_the_bound_is_cut(tmp_path: Path, monkeypatch: pytest.Mo
     assert writer.cut == 1
 
 
-def test_a_chunk_is_handed_over_after_five_seconds(tmp_path: Path) -> None:
+def test_a_chunk_is_handed_over_after_two_seconds(tmp_path: Path) -> None:
     """In quiet hours a chunk does not wait until it is full."""
     write(tmp_path / "r", sample(20, step_ns=1_000_000_000), chunk_bytes=1 << 20)
-    assert Recording.open(tmp_path / "r").index.files[0].chunks == 4
+    assert Recording.open(tmp_path / "r").index.files[0].chunks == 10
 
 
 def test_a_folder_with_a_recording_is_not_written_again(tmp_path: Path) -> None:
