@@ -266,11 +266,16 @@ def _unquoted(text: str) -> str:
 
 
 PROFILED = ("risk", "hypothesis")
+MODES_WITH_PLACES = ("testnet",)
+"""Modes whose venue is elsewhere than the defaults say."""
 
 
 def _with_profiles(base: list[Given], user: list[Given], mistakes: list[str]) -> list[Given]:
-    """The profiles the user's layers ask for, between the defaults and those layers."""
+    """The mode's places and the profiles that the user's layers ask for, between the defaults and those layers."""
     layers = list(base)
+    mode = next((given.value for given in reversed(user) if given.key == "app.mode"), None)
+    if mode in MODES_WITH_PLACES:
+        layers += _from_file(HERE / "modes" / f"{mode}.toml", f"mode {mode}", mistakes)
     for section in PROFILED:
         key = f"{section}.profile"
         asked = [given for given in user if given.key == key]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
 
 from config.settings import CEILING_EQUITY, Settings
-from models.error import UsageError
+from models.error import ConfigurationError, UsageError
 
 Broken = tuple[tuple[str, ...], str]
 """The keys involved, and the sentence that says what is wrong and what would be right."""
 
-MODES_AVAILABLE = ("paper", "rehearsal")
+MODES_AVAILABLE = ("paper", "rehearsal", "shadow", "testnet", "live")
 
 
 def require_mode(mode: str) -> None:
@@ -20,6 +21,26 @@ def require_mode(mode: str) -> None:
             f"mode {mode} is not available in this version; only {' and '.join(MODES_AVAILABLE)} is",
             code="MODE_UNAVAILABLE",
         )
+
+
+LIVE_HOSTS = ("fapi.binance.com", "fstream.binance.com", "ws-fapi.binance.com")
+TESTNET_HOSTS = ("binancefuture.com", "demo-fapi.binance.com", "demo-fstream.binance.com")
+
+
+def require_hosts(mode: str, urls: Sequence[str]) -> None:
+    """No mode reaches the other's venue (P32): raises ConfigurationError (HOSTS) for a testnet address in live or
+    shadow, and for a live one in testnet.
+    """
+    wrong = LIVE_HOSTS if mode == "testnet" else TESTNET_HOSTS
+    for url in urls:
+        host = urlsplit(url).hostname or ""
+        if any(host == name or host.endswith(f".{name}") for name in wrong):
+            other = "live" if mode == "testnet" else "testnet"
+            raise ConfigurationError(
+                f"mode {mode} must not reach {host}, which is {other}; see feed.rest_url, "
+                "feed.stream_url and execution.ws_api_url",
+                code="HOSTS",
+            )
 
 
 def broken_rules(settings: Settings) -> list[Broken]:

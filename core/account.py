@@ -185,7 +185,7 @@ class Account:
         realised, trip = trader.position.apply(event)
         self.ledger.fill(realised if event.realised_e8 is None else event.realised_e8, event.fee_e8)
         self._out.note("fills", partial(records.fill, event, trader.instrument, realised))
-        if event.cause:
+        if event.cause and trip is not None:
             trader.exit_reason = event.cause
         if trip is not None:
             self._closed(trader, trip)
@@ -301,8 +301,9 @@ class Account:
         """Wallet plus open profit at the last mid of each instrument."""
         total = self.ledger.wallet_e8
         for trader in self._traders:
-            if trader.position.lots:
-                total += trader.position.unrealised_e8(self._memory.view(trader.index).get("mid2"))
+            mid2 = self._memory.view(trader.index).get("mid2") if trader.position.lots else 0
+            if mid2:  # a position taken over before the first book has no price yet
+                total += trader.position.unrealised_e8(mid2)
         return total
 
     def check_losses(self) -> None:

@@ -99,6 +99,7 @@ class Custody:
             self._watch(order, now)
         for trader in self._traders:
             self._guard(trader, now)
+            self._tidy(trader)
         if (self._asked_ns >= 0 and now >= self._asked_ns + UNREAD_NS) or now >= self._inspect_ns:
             self._inspect()
         if self._read_ns >= 0 and now >= self._read_ns + BLIND_NS:
@@ -135,6 +136,16 @@ class Custody:
         if now >= since + BARE_NS and trader.state is not PositionState.EXITING:
             self._account.cancel_entries(trader)
             self._account.exit(trader, "emergency_exit")
+
+    def _tidy(self, trader: Trader) -> None:
+        """No stop without a position, and one only: what is left over beside a proven one, or alone, is taken back."""
+        if trader.position.lots and self._stop_of(trader) is None:
+            return
+        for order in self._account.orders.alive(trader.index, Purpose.STOP):
+            name = order.approved.client_id
+            known = order.state in (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
+            if known and order.cancelled_ns == FAR_NS and not (trader.position.lots and name == trader.stop_id):
+                self._account.cancel(order)
 
     def _stop_of(self, trader: Trader) -> Order | None:
         """The stop that protects a position: known to the venue, and not in doubt."""

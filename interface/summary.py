@@ -46,12 +46,12 @@ def results(engine: Engine) -> dict[str, Any]:
             "win_rate": round(ledger.wins / trades, 4) if trades else None,
         },
         "money_usdt": {
-            "start_equity": e8_text(ledger.start_e8),
+            "start_equity": e8_text(ledger.opened_e8),
             "end_equity": e8_text(equity),
             "gross": e8_text(ledger.gross_e8),
             "fees": e8_text(ledger.fees_e8),
             "funding": e8_text(ledger.funding_e8),
-            "net": e8_text(ledger.wallet_e8 - ledger.start_e8),
+            "net": e8_text(ledger.wallet_e8 - ledger.opened_e8),
             "open_profit": e8_text(equity - ledger.wallet_e8),
         },
         "open_position": {

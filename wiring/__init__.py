@@ -8,14 +8,14 @@ where frames come from, whose clock counts, and what is kept. Callers use the na
     warming    everything compiled before the first socket opens
     sockets    a market heard over sockets
     paper      paper, over sockets and in virtual time
-    real       a real account behind the same engine: rehearsal
+    real       a real account behind the same engine: rehearsal, testnet, live
     recorded   back tests, and a finished run once more
 """
 
 from __future__ import annotations
 
 from wiring.joining import Place, build
-from wiring.paper import paper_sockets, paper_virtual
+from wiring.paper import paper_sockets, paper_virtual, shadow_sockets
 from wiring.real import access, open_account, real_sockets
 from wiring.recorded import Again, history, recorded_instruments
 from wiring.sockets import SocketVenue, choose_venue
@@ -52,6 +52,7 @@ __all__ = [
     "paper_virtual",
     "real_sockets",
     "recorded_instruments",
+    "shadow_sockets",
     "stream_names",
     "warm",
     "with_terms",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from config.settings import Settings
 from exchange.emulator.flow import KINDS
 from exchange.emulator.generator import Generator
@@ -12,7 +14,9 @@ from interface.drivers.parts import Parts
 from interface.summary import EMBEDDED
 from models.action import Note
 from models.error import UsageError
+from models.instrument import E8
 from wiring.joining import Place, build
+from wiring.real import Opened
 from wiring.sockets import SocketVenue
 from wiring.terms import VIRTUAL_START_NS, assumptions, digest, stream_names
 
@@ -42,6 +46,33 @@ def paper_virtual(
         observer=observer,
     )
     return parts, GeneratedSource(market, parts.instruments, stream_names(settings))
+
+
+def shadow_sockets(
+    settings: Settings,
+    venue: SocketVenue,
+    account: Opened,
+    *,
+    seed: int,
+    started_ns: int,
+    speed: float,
+    observer: Callable[[Note], None] | None,
+) -> Parts:
+    """Shadow: the real account is read (wallet, fees, brackets), orders go to the simulated exchange, none leaves."""
+    risk = msgspec.structs.replace(settings.risk, equity_usdt=account.wallet_e8 / E8)
+    settings = msgspec.structs.replace(settings, risk=risk)
+    place = Place(settings, "shadow", started_ns)
+    return build(
+        settings,
+        account.instruments,
+        place,
+        feed=venue.name,
+        epoch=f"{place.run_id}|{digest(settings)}",
+        facts={"seed": seed, "speed": speed, "assumptions": f"no order leaves; {assumptions(settings)}"},
+        threaded=True,
+        record=settings.feed.record,
+        observer=observer,
+    )
 
 
 def paper_sockets(

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from config.rules import require_hosts
 from config.secret import load_secret
 from config.settings import Settings
 from core.session import Session
@@ -20,6 +21,7 @@ from data_collector.ear import Ear
 from data_collector.picows_transport import open_picows
 from exchange.binance.assembly import Addresses, binance_venue
 from exchange.binance.requests import Terms
+from exchange.binance.rest import premium_of
 from exchange.binance.shape import shaped
 from exchange.binance.signing import HmacSigner, Signer, signer_of
 from exchange.binance.venue import BinanceVenue
@@ -27,7 +29,7 @@ from interface.drivers.parts import RUN, Parts
 from models.action import Note
 from models.error import UsageError
 from models.event import ClockOffset, Command, Event, Inherited
-from models.instrument import Instrument
+from models.instrument import Instrument, to_e8
 from storage.cold.inheritance import left_behind, newest_journal
 from utils.clock import RunClock
 from wiring.joining import Place, build
@@ -95,6 +97,7 @@ def access(settings: Settings, venue: SocketVenue, mode: str) -> Access:
         addresses = Addresses(rest=exchange.rest_url, private=f"{exchange.stream_url}/private", ws_api=exchange.ws_api)
         return Access(addresses, HmacSigner(words["key"], words["secret"]))
     feed, execution = settings.feed, settings.execution
+    require_hosts(mode, (feed.rest_url, feed.stream_url, execution.ws_api_url))
     addresses = Addresses(rest=feed.rest_url, private=f"{feed.stream_url}/private", ws_api=execution.ws_api_url)
     return Access(addresses, _signer(Path(settings.app.data_dir)))
 
@@ -104,10 +107,25 @@ def _signer(data_dir: Path) -> Signer:
     return signer_of(*[load_secret(name, data_dir, os.environ) for name in names])
 
 
+class Opened(NamedTuple):
+    """A connected account: its side of the run, the instruments with its terms, its wallet at 1e-8, marks in ticks."""
+
+    side: AccountSide
+    instruments: tuple[Instrument, ...]
+    wallet_e8: int
+    marks: tuple[int, ...]
+
+
 async def open_account(
-    stack: contextlib.AsyncExitStack, settings: Settings, venue: SocketVenue, given: Access, clock: RunClock
-) -> tuple[AccountSide, tuple[Instrument, ...]]:
-    """Connect, give the account its shape; the instruments with its brackets and fees."""
+    stack: contextlib.AsyncExitStack,
+    settings: Settings,
+    venue: SocketVenue,
+    given: Access,
+    clock: RunClock,
+    *,
+    change: bool = True,
+) -> Opened:
+    """Connect, prove that signed calls are understood, give the account its shape (with ``change``)."""
     limits = feed_limits(settings)
 
     def make(tell: Callable[[Event], None]) -> BinanceVenue:
@@ -130,14 +148,19 @@ async def open_account(
     stack.push_async_callback(account.close)
     await account.venue.connect()
     await account.venue.account.prove_signing(venue.instruments[0].symbol)
-    return account, await shaped(account.venue.account, venue.instruments, settings.risk.leverage)
+    calls = account.venue.account
+    instruments = await shaped(calls, venue.instruments, settings.risk.leverage, change=change)
+    assets = {row.asset: row.walletBalance for row in (await calls.account()).assets}
+    marks = [
+        premium_of(await venue.market.premium_index(one.symbol)).mark_e8 // one.tick_e8 for one in venue.instruments
+    ]
+    return Opened(account, instruments, to_e8(assets.get(instruments[0].quote, "0")), tuple(marks))
 
 
 def real_sockets(
     settings: Settings,
     venue: SocketVenue,
-    account: AccountSide,
-    instruments: tuple[Instrument, ...],
+    account: Opened,
     *,
     mode: str,
     seed: int,
@@ -149,10 +172,10 @@ def real_sockets(
     place = Place(settings, mode, started_ns)
     before = newest_journal(place.journal.parent)
     if before is not None:
-        account.left = left_behind(before, started_ns)
+        account.side.left = left_behind(before, started_ns)
     parts = build(
         settings,
-        instruments,
+        account.instruments,
         place,
         feed=venue.name,
         epoch=f"{place.run_id}|{digest(settings)}",
@@ -160,7 +183,7 @@ def real_sockets(
         threaded=True,
         record=settings.feed.record,
         observer=observer,
-        venue=account.venue,
+        venue=account.side.venue,
     )
-    account.join(parts)
+    account.side.join(parts)
     return parts

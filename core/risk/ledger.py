@@ -32,6 +32,7 @@ class RiskLedger:
 
     def __init__(self, equity_e8: int) -> None:
         self.start_e8 = equity_e8
+        self.opened_e8 = equity_e8  # the wallet this run began with; ``start_e8`` may be a run's before
         self.wallet_e8 = equity_e8
         self.peak_e8 = equity_e8
         self.day = -1
@@ -57,6 +58,7 @@ class RiskLedger:
         self.entries.extend(entries)
         if left is not None:
             self.start_e8, self.wallet_e8, self.peak_e8 = left.start_e8, left.wallet_e8, left.peak_e8
+            self.opened_e8 = left.wallet_e8
             self.day, self.day_start_e8, self.day_fees_e8 = left.day, left.day_start_e8, left.day_fees_e8
             self.losses_in_row = left.losses_in_row
             self.entries_since_trip.extend(list(self.entries)[len(self.entries) - left.repeats :])
@@ -105,7 +107,7 @@ class RiskLedger:
                 self.move(gap_e8)
             self.wallet_e8 = wallet_e8
         else:
-            self.start_e8 = self.wallet_e8 = self.peak_e8 = self.day_start_e8 = wallet_e8
+            self.start_e8 = self.opened_e8 = self.wallet_e8 = self.peak_e8 = self.day_start_e8 = wallet_e8
             self.restored = True
 
     def move(self, amount_e8: int) -> None:

@@ -13,8 +13,12 @@ from models.error import DataError, PreflightError
 from models.instrument import Instrument
 
 
-async def shaped(account: AccountRest, instruments: Sequence[Instrument], leverage: int) -> tuple[Instrument, ...]:
+async def shaped(
+    account: AccountRest, instruments: Sequence[Instrument], leverage: int, *, change: bool = True
+) -> tuple[Instrument, ...]:
     """Give the account its shape where it may be changed; the instruments with the account's brackets and fees.
+
+    Without ``change`` nothing is set: only what would be refused is.
 
     Margin type and leverage belong to a contract and are set. What belongs to the whole account is not ours to change:
     hedge mode, several margin assets, or no right to trade raise PreflightError (ACCOUNT_SHAPE) with what to do. A
@@ -33,10 +37,10 @@ async def shaped(account: AccountRest, instruments: Sequence[Instrument], levera
         raise PreflightError(
             "the account is in multi-assets mode; switch it to single-asset on the venue", code="ACCOUNT_SHAPE"
         )
-    return tuple([await _contract(account, one, leverage) for one in instruments])
+    return tuple([await _contract(account, one, leverage, change) for one in instruments])
 
 
-async def _contract(account: AccountRest, instrument: Instrument, leverage: int) -> Instrument:
+async def _contract(account: AccountRest, instrument: Instrument, leverage: int, change: bool) -> Instrument:
     symbol = instrument.symbol
     brackets = brackets_of(await account.leverage_brackets(symbol)).get(symbol)
     if not brackets:
@@ -46,10 +50,10 @@ async def _contract(account: AccountRest, instrument: Instrument, leverage: int)
             f"{symbol}: the venue allows this account {brackets[0].leverage_max}x; lower risk.leverage ({leverage})",
             code="LEVERAGE",
         )
-    (found,) = [one for one in await account.symbol_config(symbol) if one.symbol == symbol] or [None]
-    if found is None or not found.isolated:
+    found = next((one for one in await account.symbol_config(symbol) if one.symbol == symbol), None)
+    if change and (found is None or not found.isolated):
         await _tried(account.set_margin_type(symbol, isolated=True))
-    if found is None or found.leverage != leverage:
+    if change and (found is None or found.leverage != leverage):
         await _tried(account.set_leverage(symbol, leverage))
     fees = fees_of(await account.commission_rate(symbol), instrument.fees)
     return msgspec.structs.replace(instrument, brackets=brackets, fees=fees)

@@ -144,7 +144,7 @@ class BinanceVenue:
             await self.connect(timeout_s)
         self._fell(USER, "the private stream is not open yet")
         if self.clock.offset is not None:
-            self._tell(self.clock.offset)
+            self._tell(aged(self.clock.offset, self._now_ns()))
         self._reader.begin()
         self._stream.start()
         self._spawn(self._beat())

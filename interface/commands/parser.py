@@ -143,6 +143,7 @@ def _results(parser: argparse.ArgumentParser) -> None:
 
 def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mode", type=one_of("mode", MODES), help="paper (default), rehearsal …")
+    parser.add_argument("--confirm", metavar="LIVE", help="the word that lets --mode live trade with real money")
     parser.add_argument("--feed", type=source, help="auto (default), binance, embedded or file:PATH")
     parser.add_argument("--for", dest="for_ns", type=duration, metavar="TIME", help="stop after 60s, 5m, 1h …")
     _results(parser)

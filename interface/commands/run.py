@@ -18,6 +18,7 @@ from config.settings import Settings
 from config.version import VERSION
 from interface import log
 from interface.commands import outcome
+from interface.commands.arm import arm, statement
 from interface.commands.config import effective_toml
 from interface.commands.loading import loaded, on_tape
 from interface.drivers import sockets
@@ -56,10 +57,11 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         settings = on_tape(arguments, tape)
     protect = settings.execution.shutdown_policy == "protect" and arguments.for_ns is None
     mode = settings.app.mode
-    if mode == "rehearsal":
-        if source == "binance":
-            raise UsageError("rehearsal trades on the embedded exchange only; leave --feed out, or use --feed embedded")
-        source = "embedded"
+    if mode != "paper":
+        only = "embedded" if mode == "rehearsal" else "binance"
+        if (tape is not None or source != only) and source != "auto":
+            raise UsageError(f"mode {mode} has the feed {only} only; leave --feed out, or use --feed {only}")
+        source = only
     return on_sockets(
         arguments, settings, Wish(mode, source, arguments.for_ns, 1.0, settings.paper.seed, tape, protect)
     )
@@ -118,8 +120,13 @@ async def _run(
             parts = wiring.paper_sockets(settings, venue, **terms)
         else:
             given = wiring.access(settings, venue, wish.mode)
-            account, instruments = await wiring.open_account(stack, settings, venue, given, clock)
-            parts = wiring.real_sockets(settings, venue, account, instruments, mode=wish.mode, **terms)
+            opened = await wiring.open_account(stack, settings, venue, given, clock, change=wish.mode != "shadow")
+            arm(arguments, wish.mode, statement(settings, opened.instruments, opened.marks, opened.wallet_e8))
+            if wish.mode == "shadow":
+                parts = wiring.shadow_sockets(settings, venue, opened, **terms)
+            else:
+                account = opened.side
+                parts = wiring.real_sockets(settings, venue, opened, mode=wish.mode, **terms)
         with outcome.guarded(parts):
             kept.bind(run_id=parts.run_id, feed=parts.feed)
             _say_start(parts, settings, home)
@@ -245,5 +252,5 @@ def _line(parts: Any) -> str:
     engine = parts.engine
     return (
         f"{parts.ear.number:,} frames · {engine.signals} signals · {engine.account.trips} round trips · "
-        f"net {(engine.ledger.wallet_e8 - engine.ledger.start_e8) / 1e8:+.2f} USDT"
+        f"net {(engine.ledger.wallet_e8 - engine.ledger.opened_e8) / 1e8:+.2f} USDT"
     )
