@@ -6,22 +6,10 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 from config.settings import CEILING_EQUITY, Settings
-from models.error import ConfigurationError, UsageError
+from models.error import ConfigurationError
 
 Broken = tuple[tuple[str, ...], str]
 """The keys involved, and the sentence that says what is wrong and what would be right."""
-
-MODES_AVAILABLE = ("paper", "rehearsal", "shadow", "testnet", "live")
-
-
-def require_mode(mode: str) -> None:
-    """Raises UsageError with code MODE_UNAVAILABLE for a mode this version cannot run."""
-    if mode not in MODES_AVAILABLE:
-        raise UsageError(
-            f"mode {mode} is not available in this version; only {' and '.join(MODES_AVAILABLE)} is",
-            code="MODE_UNAVAILABLE",
-        )
-
 
 LIVE_HOSTS = ("fapi.binance.com", "fstream.binance.com", "ws-fapi.binance.com")
 TESTNET_HOSTS = ("binancefuture.com", "demo-fapi.binance.com", "demo-fstream.binance.com")

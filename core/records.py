@@ -114,7 +114,11 @@ def order(at_ns: int, instrument: Instrument, kept: Order, reason: str) -> dict[
         "qty": instrument.quantity_text(wish.quantity),
         "reduce_only": wish.reduce_only,
         "status": kept.state.value,
-        "latency_us": {"decide": None, "send": None, "ack": acked},
+        "latency_us": {
+            "decide": kept.decide_ns // MICRO if kept.send_ns else None,
+            "send": kept.send_ns // MICRO if kept.send_ns else None,
+            "ack": acked,
+        },
         "filled": instrument.quantity_text(kept.filled),
         "purpose": wish.purpose.name.lower(),
         "reason": reason or None,

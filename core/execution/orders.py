@@ -25,8 +25,8 @@ class Order:
     """One own order as it stands: what was approved, the venue's word, what has filled."""
 
     __slots__ = (
-        "accepted_ns", "approved", "cancelled_ns", "cost", "fee_e8", "filled", "inherited", "proven", "reported",
-        "state", "trades", "venue_id",
+        "accepted_ns", "approved", "cancelled_ns", "cost", "decide_ns", "fee_e8", "filled", "inherited", "proven",
+        "reported", "send_ns", "state", "trades", "venue_id",
     )  # fmt: skip
 
     def __init__(self, approved: ApprovedOrder) -> None:
@@ -35,6 +35,7 @@ class Order:
         self.proven = OrderState.SUBMITTED  # the newest state that is not UNKNOWN
         self.venue_id = 0
         self.inherited = False  # sent by a run before
+        self.decide_ns = self.send_ns = 0  # told with the first word on it; 0 where nobody measures
         self.filled = 0  # lots, from fills
         self.reported = 0  # lots, from the venue's cumulative word
         self.cost = 0  # sum of ticks · lots
@@ -103,6 +104,8 @@ class Orders:
         order = self._orders.get(report.client_id)
         if order is not None:
             order.reported = max(order.reported, report.filled)
+            if report.send_ns:
+                order.decide_ns, order.send_ns = report.decide_ns, report.send_ns
         if order is None or not order.may_become(report.state):
             self.old_news += 1
             return None

@@ -129,11 +129,9 @@ def dispatch(arguments: argparse.Namespace) -> int:
     name = f"interface.commands.{arguments.command}"
     settings = None
     if arguments.command not in OWN_SETTINGS:
-        from config.rules import require_mode
         from interface.commands.loading import loaded
 
         settings = loaded(arguments).settings
-        require_mode(settings.app.mode)
     if importlib.util.find_spec(name) is None:
         raise ScalperError(f"{arguments.command} is not part of this copy of the program", code="NO_COMMAND")
     data_dir = Path(settings.app.data_dir if settings else arguments.data_dir or ROOT / "data")

@@ -51,17 +51,16 @@ class Wish(NamedTuple):
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     source = arguments.feed or settings.feed.source
-    tape = None
+    mode, tape = settings.app.mode, None
+    if mode != "paper":
+        only = "embedded" if mode == "rehearsal" else "binance"
+        if source not in ("auto", only):
+            raise UsageError(f"mode {mode} has the feed {only} only; leave --feed out, or use --feed {only}")
+        source = only
     if source.startswith("file:"):
         source, tape = "embedded", Path(source.removeprefix("file:"))
         settings = on_tape(arguments, tape)
     protect = settings.execution.shutdown_policy == "protect" and arguments.for_ns is None
-    mode = settings.app.mode
-    if mode != "paper":
-        only = "embedded" if mode == "rehearsal" else "binance"
-        if (tape is not None or source != only) and source != "auto":
-            raise UsageError(f"mode {mode} has the feed {only} only; leave --feed out, or use --feed {only}")
-        source = only
     return on_sockets(
         arguments, settings, Wish(mode, source, arguments.for_ns, 1.0, settings.paper.seed, tape, protect)
     )

@@ -3,9 +3,9 @@
 import pytest
 
 from config.load import load
-from config.rules import broken_rules, require_mode
+from config.rules import broken_rules, require_hosts
 from config.settings import Settings
-from models.error import ConfigurationError, UsageError
+from models.error import ConfigurationError
 
 
 def test_defaults_break_no_rule():
@@ -44,15 +44,29 @@ def test_ceiling_follows_the_profile(tmp_path):
         load(environment={}, overrides=overrides, folder=tmp_path)
 
 
-@pytest.mark.parametrize("mode", ["shadow", "testnet", "live"])
-def test_modes_of_later_versions_are_refused(mode):
-    """A mode that does not exist yet is refused as wrong usage, by name."""
-    with pytest.raises(UsageError, match=f"mode {mode} is not available") as caught:
-        require_mode(mode)
-    assert (caught.value.code, caught.value.exit_code) == ("MODE_UNAVAILABLE", 2)
+@pytest.mark.parametrize(
+    ("mode", "url", "other"),
+    [
+        ("live", "wss://fstream.binancefuture.com", "testnet"),
+        ("shadow", "https://demo-fapi.binance.com", "testnet"),
+        ("testnet", "https://fapi.binance.com", "live"),
+        ("testnet", "wss://ws-fapi.binance.com/ws-fapi/v1", "live"),
+    ],
+)
+def test_no_mode_reaches_the_other_venue(mode, url, other):
+    """P32: a testnet address in live, or a live one on testnet, is refused by name."""
+    with pytest.raises(ConfigurationError, match=f"mode {mode} must not reach .* which is {other}") as caught:
+        require_hosts(mode, (url,))
+    assert (caught.value.code, caught.value.exit_code) == ("HOSTS", 3)
 
 
-def test_paper_and_rehearsal_are_available():
-    """The default mode and the rehearsal pass."""
-    require_mode("rehearsal")
-    assert require_mode("paper") is None
+def test_the_places_of_a_mode_pass(tmp_path):
+    """Testnet has addresses of its own, which a user's own come before; the defaults are those of live."""
+    for mode, overrides, rest in (
+        ("testnet", [], "https://demo-fapi.binance.com"),
+        ("testnet", ["feed.rest_url=http://127.0.0.1:9"], "http://127.0.0.1:9"),
+        ("live", [], "https://fapi.binance.com"),
+    ):
+        settings = load(environment={}, overrides=[f"app.mode={mode}", *overrides], folder=tmp_path).settings
+        assert settings.feed.rest_url == rest
+        require_hosts(mode, (settings.feed.rest_url, settings.feed.stream_url, settings.execution.ws_api_url))

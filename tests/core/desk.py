@@ -147,14 +147,20 @@ class Desk:
         return self.step(OrderReport(self.now_ns, order.client_id, 7, state, filled, self.now_ns, reason))
 
     def fill(
-        self, order: ApprovedOrder, price: int = MID, lots: int | None = None, fee_e8: int = 0, cause: str = ""
+        self,
+        order: ApprovedOrder,
+        price: int = MID,
+        lots: int | None = None,
+        fee_e8: int = 0,
+        cause: str = "",
+        venue_ns: int | None = None,
     ) -> list[Action]:
-        """An execution of ``lots``, of the whole order when not told, under a new trade id."""
+        """An execution of ``lots``, of the whole order when not told, under a new trade id; now, when not told."""
         self.trades += 1
         quantity = order.quantity if lots is None else lots
         fill = Fill(
             self.now_ns, order.client_id, self.trades, order.instrument, order.side, price, quantity, fee_e8, False,
-            self.now_ns, cause,
+            self.now_ns if venue_ns is None else venue_ns, cause,
         )  # fmt: skip
         return self.step(fill)
 

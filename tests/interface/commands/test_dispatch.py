@@ -69,11 +69,14 @@ def test_wrong_settings_exit_3(capsys):
     assert "risk.leverage is '999'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("mode", ["live", "testnet", "shadow", "rehearsal"])
-def test_later_modes_exit_2(mode, capsys):
-    """A mode of a later version is refused before anything starts."""
-    assert dispatch.main(["--mode", mode]) == 2
-    expected = f"scalper: mode {mode} is not available in this version; only paper is [MODE_UNAVAILABLE]\n"
+@pytest.mark.parametrize(
+    ("mode", "feed", "only"),
+    [("live", "embedded", "binance"), ("shadow", "file:x", "binance"), ("rehearsal", "binance", "embedded")],
+)
+def test_a_mode_has_one_feed(mode, feed, only, capsys):
+    """The embedded exchange is for paper and rehearsal, the venue for the others: anything else is wrong usage."""
+    assert dispatch.main(["--mode", mode, "--feed", feed]) == 2
+    expected = f"scalper: mode {mode} has the feed {only} only; leave --feed out, or use --feed {only} [USAGE]\n"
     assert capsys.readouterr().err == expected
 
 
