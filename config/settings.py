@@ -137,6 +137,7 @@ class Execution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_slippage_bps: Positive = 10.0
     recv_window_ms: Annotated[int, Meta(ge=100, le=5_000)] = 1_000
     keep_warm: bool = True
+    dead_man_s: Annotated[float, Meta(ge=0, le=3_600)] = 0.0
     transport: Literal["rest", "ws"] = "rest"
     stop_working_type: Literal["MARK_PRICE", "CONTRACT_PRICE"] = "MARK_PRICE"
     ws_api_url: Annotated[str, Meta(pattern=r"^wss?://[^/]+/.+$")] = "wss://ws-fapi.binance.com/ws-fapi/v1"

@@ -41,6 +41,7 @@ HOUR_NS = 3_600 * SECOND_NS
 SETTLED_NS = 500 * MS  # a reading judges only what nobody touched for so long before it
 LOST_STOPS_MAX, LOST_STOPS_NS = 2, 600 * SECOND_NS  # F56
 ADOPTIONS_MAX = 3  # P29, an hour
+FILL_COLLAR_BPS = 50.0  # P30; five times the walk that an entry may plan, for what moves while it is on its way
 
 
 class Custody:
@@ -205,11 +206,33 @@ class Custody:
         """After the account has taken a fill."""
         self._touched_ns = self._out.now_ns
         self._settle(event.client_id)
+        self._sane(event)
         if event.cause == "liquidation":
             self._brakes.block(Cause.LIQUIDATED, f"{event.client_id}: the venue closed the position by force")
         elif event.cause:
             self._external(f"{event.client_id}: an execution by {event.cause}")
         self._inspect_ns = min(self._inspect_ns, self._out.now_ns + SECOND_NS)  # P29: after each fill
+
+    def _sane(self, event: Fill) -> None:
+        """P30: a fill of an order never sent, far from the market, or at a strange fee blocks entries.
+
+        An exit or a stop may fill far away when the market runs: only entries are held to the collar.
+        """
+        order = self._account.orders.get(event.client_id)
+        instrument = self._traders[event.instrument].instrument
+        if order is None:
+            if self._owns(event.client_id):
+                self._brakes.block(Cause.FILL, f"{event.client_id}: a fill of an order that was never sent")
+            return
+        mid2 = self._memory.view(event.instrument).get("mid2")
+        away_bps = abs(2 * event.price - mid2) * 10_000 / mid2 if mid2 else 0.0
+        if order.approved.purpose is Purpose.ENTRY and not order.inherited and away_bps > FILL_COLLAR_BPS:
+            self._brakes.block(Cause.FILL, f"{event.client_id}: filled {away_bps:.1f} bps from the mid")
+        due_e8 = instrument.notional_e8(event.price, event.quantity) * instrument.fees.taker_e8 // E8
+        if event.fee_e8 > 2 * due_e8 + 1:
+            self._brakes.block(
+                Cause.FILL, f"{event.client_id}: fee {event.fee_e8 / E8:.8f} USDT is over twice the rate"
+            )
 
     def not_found(self, event: NotFound) -> None:
         if self._verdicts.not_found(event):

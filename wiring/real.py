@@ -5,6 +5,7 @@ Rehearsal is this very path against the embedded exchange. A mode changes where 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from core.session import Session
 from data_collector.ear import Ear
 from data_collector.picows_transport import open_picows
 from exchange.binance.assembly import Addresses, binance_venue
+from exchange.binance.dead_man import DeadMan
 from exchange.binance.requests import Terms
 from exchange.binance.rest import premium_of
 from exchange.binance.shape import shaped
@@ -58,6 +60,8 @@ class AccountSide:
         self._ear: Ear | None = None
         self._now_ns = now_ns
         self.left: Inherited | None = None  # by the run before
+        self.dead_man: DeadMan | None = None
+        self._timer: asyncio.Task[None] | None = None
         self.venue = make(self._told)
 
     def join(self, parts: Parts) -> None:
@@ -71,11 +75,18 @@ class AccountSide:
             self.venue.recall(left.orders)
             self._session.event(left)
         await self.venue.start()
+        if self.dead_man is not None:
+            self._timer = asyncio.create_task(self.dead_man.run(), name="dead-man timer")
         if self._ear is not None:
             self._ear.fact(Command(self._now_ns(), "start", RUN, "the account is connected"))
 
     async def close(self) -> None:
-        """Nothing is told any more."""
+        """Nothing is told any more. The dead-man timer is stopped: what is left open was left on purpose."""
+        if self._timer is not None and self.dead_man is not None:
+            self._timer.cancel()
+            await asyncio.gather(self._timer, return_exceptions=True)
+            self._timer = None
+            await self.dead_man.tell(0)
         await self.venue.close()
 
     def _told(self, event: Event) -> None:
@@ -149,6 +160,8 @@ async def open_account(
     await account.venue.connect()
     await account.venue.account.prove_signing(venue.instruments[0].symbol)
     calls = account.venue.account
+    if settings.execution.dead_man_s:
+        account.dead_man = DeadMan(calls, settings.feed.symbols, settings.execution.dead_man_s)
     instruments = await shaped(calls, venue.instruments, settings.risk.leverage, change=change)
     assets = {row.asset: row.walletBalance for row in (await calls.account()).assets}
     marks = [

@@ -38,6 +38,7 @@ class Cause(enum.StrEnum):
     UNPROTECTED = "P25"
     MONEY = "P28"
     POSITION = "P29"
+    FILL = "P30"
     SHAPE = "P31"
     EXTERNAL = "EXTERNAL"
     INSTANCE = "INSTANCE"
@@ -70,6 +71,7 @@ LEVEL: dict[Cause, Operating] = {
     Cause.UNPROTECTED: Operating.REDUCING,
     Cause.MONEY: Operating.ENTRY_BLOCKED,
     Cause.POSITION: Operating.ENTRY_BLOCKED,
+    Cause.FILL: Operating.ENTRY_BLOCKED,
     Cause.SHAPE: Operating.ENTRY_BLOCKED,
     Cause.EXTERNAL: Operating.ENTRY_BLOCKED,
     Cause.INSTANCE: Operating.ENTRY_BLOCKED,
@@ -90,6 +92,7 @@ STICKY = frozenset(
         Cause.REJECTIONS_AGAIN,
         Cause.UNPROTECTED,
         Cause.POSITION,
+        Cause.FILL,
         Cause.LIQUIDATED,
     }
 )
@@ -101,7 +104,7 @@ PAUSES = (Cause.STREAK_PAUSE, Cause.REJECTIONS)
 
 BY_HAND = (
     Cause.OPERATOR, Cause.REPEATED, Cause.STREAK_HALT, Cause.FAULT, Cause.REJECTIONS_AGAIN, Cause.MARGIN,
-    Cause.UNPROTECTED, Cause.POSITION, Cause.EXTERNAL, Cause.MONEY,
+    Cause.UNPROTECTED, Cause.POSITION, Cause.FILL, Cause.EXTERNAL, Cause.MONEY,
 )  # fmt: skip
 """Causes that a person lifts by allowing entries; what halts needs more."""
 

@@ -523,3 +523,38 @@ def test_time_passes_quietly_when_all_is_well() -> None:
     wishes = [action for action in scene.log[mark:] if isinstance(action, Inspect | Query | Cancel)]
     assert wishes and all(isinstance(action, Inspect) for action in wishes) and len(wishes) == 6
     assert scene.now_ns > 60 * SECOND
+
+
+# -- fills that cannot be (P30) -------------------------------------------------------------------------------------
+
+
+def test_a_fill_of_an_order_never_sent_blocks_entries() -> None:
+    """An id of ours that nobody here knows is somebody else with our prefix, or a mistake of ours."""
+    scene = Scene().begun()
+    ghost = Fill(scene.now_ns, "scabcdefghe999999", 1, 0, Side.BUY, MID, 1, 0, False, scene.now_ns)
+    scene.step(ghost)
+    assert scene.blocked == "ENTRY_BLOCKED P30"
+
+
+@pytest.mark.parametrize(("per_mille", "blocked"), [(6, True), (4, False)])
+def test_an_entry_filled_far_from_the_market_blocks_entries(per_mille: int, blocked: bool) -> None:
+    """More than 50 bps from the mid is no price that an entry of ours may get."""
+    scene = Scene().begun()
+    scene.open(price=MID + MID * per_mille // 1_000)
+    assert (Cause.FILL in scene.engine.mode.causes) is blocked
+
+
+def test_a_stop_may_fill_far_away() -> None:
+    """What reduces is not held to the collar: the market may have run."""
+    scene = held()
+    scene.fill(stop_of(scene), price=MID - MID // 20)
+    assert Cause.FILL not in scene.engine.mode.causes
+
+
+def test_a_fee_of_over_twice_the_rate_blocks_entries() -> None:
+    """A schedule that changed, or fees in another asset: no entry before a person has looked."""
+    for times, blocked in ((2, False), (3, True)):
+        scene = Scene().begun()
+        due_e8 = INSTRUMENT.notional_e8(MID, 8) * INSTRUMENT.fees.taker_e8 // E8
+        scene.open(lots=8, fee_e8=times * due_e8)
+        assert (Cause.FILL in scene.engine.mode.causes) is blocked

@@ -36,7 +36,7 @@ def test_every_halt_is_sticky() -> None:
     """What halts, and what a person must look at, survives a restart (invariant 13)."""
     halting = {cause for cause, level in LEVEL.items() if level is Operating.HALTED}
     looked_at = {Cause.OPERATOR, Cause.REPEATED, Cause.STREAK_HALT, Cause.REJECTIONS_AGAIN, Cause.UNPROTECTED}
-    assert halting | looked_at | {Cause.POSITION} == STICKY
+    assert halting | looked_at | {Cause.POSITION, Cause.FILL} == STICKY
 
 
 @pytest.mark.parametrize("cause", list(Cause))
