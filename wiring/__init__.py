@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from wiring.joining import Place, build
 from wiring.paper import paper_sockets, paper_virtual, shadow_sockets
-from wiring.real import access, open_account, real_sockets
+from wiring.real import access, open_account, real_sockets, require_account
 from wiring.recorded import Again, history, recorded_instruments
 from wiring.sockets import SocketVenue, choose_venue
 from wiring.terms import (
@@ -52,6 +52,7 @@ __all__ = [
     "paper_virtual",
     "real_sockets",
     "recorded_instruments",
+    "require_account",
     "shadow_sockets",
     "stream_names",
     "warm",

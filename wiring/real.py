@@ -62,11 +62,16 @@ class AccountSide:
         self.left: Inherited | None = None  # by the run before
         self.dead_man: DeadMan | None = None
         self._timer: asyncio.Task[None] | None = None
+        self._listener: Callable[[Event], None] = lambda event: None
         self.venue = make(self._told)
 
     def join(self, parts: Parts) -> None:
         """From now on facts reach this run."""
         self._session, self._ear = parts.session, parts.ear  # type: ignore[assignment]
+
+    def listen(self, listener: Callable[[Event], None]) -> None:
+        """Facts reach ``listener`` where no run is joined: a self-test."""
+        self._listener = listener
 
     async def open(self) -> None:
         """Open the private stream, then let the core read the account and take over what it finds."""
@@ -91,6 +96,7 @@ class AccountSide:
 
     def _told(self, event: Event) -> None:
         if self._session is None or self._ear is None:
+            self._listener(event)
             return
         if isinstance(event, ClockOffset):
             self._ear.fact(event)
@@ -111,6 +117,15 @@ def access(settings: Settings, venue: SocketVenue, mode: str) -> Access:
     require_hosts(mode, (feed.rest_url, feed.stream_url, execution.ws_api_url))
     addresses = Addresses(rest=feed.rest_url, private=f"{feed.stream_url}/private", ws_api=execution.ws_api_url)
     return Access(addresses, _signer(Path(settings.app.data_dir)))
+
+
+def require_account(settings: Settings, mode: str) -> None:
+    """What can be said before anything is connected: a missing secret, a host of another mode. Raises
+    ConfigurationError.
+    """
+    if mode not in ("paper", "rehearsal"):
+        require_hosts(mode, (settings.feed.rest_url, settings.feed.stream_url, settings.execution.ws_api_url))
+        _signer(Path(settings.app.data_dir))
 
 
 def _signer(data_dir: Path) -> Signer:

@@ -56,6 +56,8 @@ def run(arguments: argparse.Namespace, settings: Settings | None) -> int:
     for found, lines in _account(settings):
         rows += lines
         economics += [found] if found else []
+    if arguments.contract:
+        rows += _contract(arguments, settings)
     failed = [row for row in rows if row.state == FAIL]
     if arguments.json:
         document = {
@@ -75,6 +77,18 @@ def run(arguments: argparse.Namespace, settings: Settings | None) -> int:
         sys.stdout.flush()
         raise PreflightError(f"{len(failed)} of {len(rows)} checks failed: {', '.join(row.name for row in failed)}")
     return 0
+
+
+def _contract(arguments: argparse.Namespace, settings: Settings) -> Iterator[Row]:
+    """What the venue does with streams, signed calls and a stop, in the mode asked for."""
+    from interface.commands.contract import findings
+
+    if settings.app.mode not in ("rehearsal", "testnet", "live"):
+        yield Row("contract", FAIL, f"mode {settings.app.mode} has no account", "add --mode rehearsal, testnet or live")
+        return
+    for found in findings(arguments, settings):
+        fix = "" if found.ok else "do not trade until it passes; see the venue's change log"
+        yield Row(found.name, OK if found.ok else FAIL, found.detail, fix)
 
 
 def _python() -> Row:

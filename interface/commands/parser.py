@@ -149,6 +149,12 @@ def _run(parser: argparse.ArgumentParser) -> None:
     _results(parser)
 
 
+def _doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--contract", action="store_true", help="also ask the venue of --mode: streams, calls, a stop")
+    parser.add_argument("--mode", type=one_of("mode", MODES), help="whose contract: rehearsal, testnet or live")
+    _results(parser)
+
+
 def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mode", type=one_of("mode", ("paper", "rehearsal")), help="paper (default) or rehearsal")
     parser.add_argument(
@@ -221,7 +227,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, Add]] = {
     ("config", "check"): ("every mistake in the settings", _results),
     ("config", "init"): ("write ./scalper.toml to start from", lambda parser: None),
     ("config", "schema"): ("JSON schema of the settings", lambda parser: None),
-    ("doctor",): ("whether this machine and these settings can trade; a fix for each failed row", _results),
+    ("doctor",): ("whether this machine and these settings can trade; a fix for each failed row", _doctor),
     ("test",): ("install the test packages if missing, run the offline tests; arguments go to pytest", _test),
     ("emulator",): ("the embedded exchange alone, on loopback", _emulator),
 }

@@ -103,6 +103,7 @@ async def _run(
     """One run from the first connection to its summary; None when it was stopped before it began."""
     import wiring
 
+    wiring.require_account(settings, wish.mode)
     stop = _stop_on_signals()
     clock = RunClock(wall_ns(), wish.speed)
     story = Story()
