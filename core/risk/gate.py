@@ -208,3 +208,12 @@ class Gate:
         if q.side is Side.BUY:
             return min(q.touch + reach, floor(mid2 * (10_000 + self._risk.collar_mid_bps) / 20_000))
         return max(q.touch - reach, ceil(mid2 * (10_000 - self._risk.collar_mid_bps) / 20_000))
+
+
+def probe(head: str, purpose: Purpose, lots: int, trigger: int, at_ns: int) -> ApprovedOrder:
+    """An order of a self-test: a market buy that is only checked, or a stop that only reduces."""
+    stop = purpose is Purpose.STOP
+    return ApprovedOrder(
+        f"{head}{purpose.value}000001", 0, Side.SELL if stop else Side.BUY,
+        OrderType.STOP_MARKET if stop else OrderType.MARKET, TimeInForce.GTC, 0, lots, trigger, stop, purpose, at_ns,
+    )  # fmt: skip

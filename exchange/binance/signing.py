@@ -134,8 +134,8 @@ def signer_of(key: Secret | None, secret: Secret | None, private_key: Secret | N
     """The signer for the secrets given: HMAC when both kinds are there. Raises ConfigurationError without a pair."""
     if key is None or (secret is None and private_key is None):
         raise ConfigurationError(
-            "trading needs the secrets binance_api_key and binance_api_secret (or binance_private_key); put each in a file "
-            "of its own under DATA/secrets (mode 600), or name the file in SCALPER_BINANCE_API_KEY_FILE and so on",
+            "trading needs the secrets binance_api_key and binance_api_secret (or binance_private_key); put each in a "
+            "file of its own under DATA/secrets (mode 600), or name the file in SCALPER_BINANCE_API_KEY_FILE and so on",
             code="SECRET",
         )
     if secret is not None:

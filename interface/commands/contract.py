@@ -14,11 +14,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NamedTuple
 
 from config.settings import Settings
+from core.risk.gate import probe
 from interface.commands.run import Wish, emulator_command
+from interface.economics import lots_min
 from models.action import Cancel, Query, Submit
 from models.error import PreflightError, ScalperError
 from models.event import Event, OrderReport, StreamState
-from models.order import ApprovedOrder, OrderState, OrderType, Purpose, Side, TimeInForce
+from models.order import ApprovedOrder, OrderState, Purpose
 from utils.clock import RunClock, wall_ns
 
 STREAMS_S = 10.0
@@ -96,7 +98,7 @@ async def _calls(opened: Any, settings: Settings) -> AsyncIterator[Finding]:
     """Each signed call that trading or its accounting needs."""
     calls, instrument = opened.side.venue.account, opened.instruments[0]
     symbol = instrument.symbol
-    probe = _order(instrument, opened.marks[0], OrderType.MARKET, Purpose.ENTRY)
+    probe = _order(instrument, opened.marks[0], Purpose.ENTRY)
     asked: list[tuple[str, Callable[[], Awaitable[object]]]] = [
         ("account", calls.account),
         ("balance", calls.balance),
@@ -121,15 +123,11 @@ async def _calls(opened: Any, settings: Settings) -> AsyncIterator[Finding]:
             yield Finding(f"call {name}", True, "answered")
 
 
-def _order(instrument: Any, mark: int, kind: OrderType, purpose: Purpose) -> ApprovedOrder:
-    """The smallest order of a kind; a stop lies a tenth below the mark and only reduces."""
-    from interface.economics import lots_min
-
-    now_ns, stop = wall_ns(), kind is OrderType.STOP_MARKET
-    return ApprovedOrder(
-        f"sctest{now_ns // 10**6 % 10**8:08d}{purpose.value}000001"[:32], 0, Side.SELL if stop else Side.BUY, kind,
-        TimeInForce.GTC, 0, lots_min(instrument, mark), mark - mark // STOP_AWAY if stop else 0, stop, purpose, now_ns,
-    )  # fmt: skip
+def _order(instrument: Any, mark: int, purpose: Purpose) -> ApprovedOrder:
+    """The smallest order of a purpose; a stop lies a tenth below the mark."""
+    now_ns = wall_ns()
+    trigger = mark - mark // STOP_AWAY if purpose is Purpose.STOP else 0
+    return probe(f"sctest{now_ns // 10**6 % 10**8:08d}", purpose, lots_min(instrument, mark), trigger, now_ns)
 
 
 async def _stop(opened: Any, told: list[Event], clock: RunClock) -> Finding:
@@ -138,7 +136,7 @@ async def _stop(opened: Any, told: list[Event], clock: RunClock) -> Finding:
     if held:
         raise PreflightError("the account holds a position; the self-test places its stop on a flat account only")
     venue, instrument = opened.side.venue, opened.instruments[0]
-    order = _order(instrument, opened.marks[0], OrderType.STOP_MARKET, Purpose.STOP)
+    order = _order(instrument, opened.marks[0], Purpose.STOP)
     name = order.client_id
     for step, wish, state in (
         ("place", Submit(clock.now_ns(), order), OrderState.ACCEPTED),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from core.kernels.engine import advance
 from core.kernels.kernel import address_of
 from core.market.state import Memory
-from core.risk.gate import Exposure, Gate
+from core.risk.gate import Exposure, Gate, probe
 from core.risk.ledger import DAY_NS, Entry, RiskLedger
 from core.risk.limits import Refusal
 from models.instrument import E8, Instrument
@@ -405,3 +405,11 @@ def test_the_same_order_twice_is_a_duplicate() -> None:
     counter.approved()
     assert counter.refused() == "P15 DUPLICATE"
     assert counter.approved(Side.SELL).quantity == 8
+
+
+def test_an_order_of_a_self_test_can_only_reduce() -> None:
+    """The probe's stop sells with reduce-only at its trigger; the probe's entry is a market order for checks alone."""
+    stop = probe("sctest00000000", Purpose.STOP, 2, 700_000, 5)
+    assert (stop.side, stop.type, stop.reduce_only, stop.trigger) == (Side.SELL, OrderType.STOP_MARKET, True, 700_000)
+    entry = probe("sctest00000000", Purpose.ENTRY, 2, 0, 5)
+    assert (entry.type, entry.trigger, entry.client_id) == (OrderType.MARKET, 0, "sctest00000000e000001")
