@@ -345,6 +345,8 @@ class Engine:
                 self.custody.start()
         elif event.name == "allow_entries":
             brakes.lift_by_hand()
+        elif event.name == "rearm":
+            brakes.rearm(self.account.equity_e8())
         elif event.name == "stop_entries":
             brakes.block(Cause.OPERATOR, f"{event.source}: entries stopped")
         elif event.name == "flatten":
