@@ -98,7 +98,7 @@ async def _paper(
     clock = RunClock(wall_ns(), wish.speed)
     story = Story()
     async with contextlib.AsyncExitStack() as stack:
-        desk = await stack.enter_async_context(controlled(home, "paper", stop, clock.now_ns))
+        desk = await stack.enter_async_context(controlled(home, stop, clock.now_ns))
         command = emulator_command(arguments, wish.seed, wish.speed, wish.tape)
         venue = await _unless(stop, wiring.choose_venue(stack, settings, wish.source, clock, command))
         if venue is None:

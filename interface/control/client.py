@@ -61,8 +61,7 @@ def connected(folder: Path) -> Iterator[Line]:
     try:
         connection.settimeout(ANSWER_S)
         try:
-            with address(folder / SOCKET_NAME) as path:
-                connection.connect(path)
+            _connect(connection, folder / SOCKET_NAME)
         except PermissionError:
             raise silent(folder, "belongs to another user; use the account that runs it", "PERMISSION") from None
         except OSError as error:
@@ -78,6 +77,19 @@ def connected(folder: Path) -> Iterator[Line]:
             line._file.close()
     finally:
         connection.close()
+
+
+def _connect(connection: socket.socket, path: Path) -> None:
+    """Connect, and wait a little for a place where many others want one. Raises OSError."""
+    until = time.monotonic() + ANSWER_S
+    with address(path) as name:
+        while True:
+            try:
+                return connection.connect(name)
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    raise
+                time.sleep(LOOK_S)
 
 
 def silent(folder: Path, what: str, code: str = "NO_ANSWER") -> ScalperError:

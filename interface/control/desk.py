@@ -28,11 +28,14 @@ STARTING, RUNNING, ENDING = "starting", "running", "ending"
 
 
 class Desk:
-    """``stop`` ends the run in order, ``now_ns`` is the run's clock. Nothing runs here unless somebody asks."""
+    """``home`` is ``data/<mode>``, ``stop`` ends the run in order, ``now_ns`` is the run's clock.
 
-    def __init__(self, home: Path, mode: str, stop: asyncio.Event, now_ns: Callable[[], int]) -> None:
+    Nothing runs here unless somebody asks.
+    """
+
+    def __init__(self, home: Path, stop: asyncio.Event, now_ns: Callable[[], int]) -> None:
         self._kill_file = home / KILL_NAME
-        self._mode = mode
+        self._mode = home.name
         self._stop = stop
         self._now_ns = now_ns
         self._parts: Parts | None = None

@@ -26,7 +26,7 @@ from interface.control.place import SOCKET_NAME, address
 from models.error import ScalperError
 
 REQUEST_BYTES_MAX = 4096
-CLIENTS_MAX = 8
+CLIENTS_MAX, BACKLOG = 8, 64
 IDLE_S = 5.0  # how long a client may take to ask, and to take its answer
 PACE_S = 0.005  # between two answers: at most 200 a second, each of them about 0.1 ms
 LOOK_S = 1.0
@@ -75,7 +75,7 @@ class ControlServer:
             self._inode = fresh.stat().st_ino
             os.replace(fresh, self.path)
             self._server = await asyncio.start_unix_server(
-                self._serve, sock=listener, backlog=CLIENTS_MAX, limit=REQUEST_BYTES_MAX
+                self._serve, sock=listener, backlog=BACKLOG, limit=REQUEST_BYTES_MAX
             )
         except BaseException:
             listener.close()
@@ -126,9 +126,9 @@ class ControlServer:
                     line = b""
             async with self._turn:
                 answer, more = self._answer(line)
+                self._served.add(task)
+                writer.write(answer)
                 await asyncio.sleep(PACE_S)
-            self._served.add(task)
-            writer.write(answer)
             async with asyncio.timeout(IDLE_S):
                 await writer.drain()
             if not more:
@@ -190,9 +190,9 @@ def _same_user(writer: asyncio.StreamWriter) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def controlled(home: Path, mode: str, stop: asyncio.Event, now_ns: Callable[[], int]) -> AsyncIterator[Desk]:
+async def controlled(home: Path, stop: asyncio.Event, now_ns: Callable[[], int]) -> AsyncIterator[Desk]:
     """A desk with socket, signals and KILL file; without the socket where the system has none for this folder."""
-    desk = Desk(home, mode, stop, now_ns)
+    desk = Desk(home, stop, now_ns)
     server = ControlServer(home, desk)
     loop = asyncio.get_running_loop()
     for number, name in SIGNALS.items():
