@@ -6,6 +6,7 @@ import contextlib
 import json
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -51,9 +52,12 @@ class Bot:
 def bot(folder: Path, *words: str) -> Iterator[Bot]:
     """Start a bot and wait until it trades; whatever happens, it is gone in the end."""
     with started(folder, "--feed", "embedded", "--data-dir", "d", *words) as process:
+        late = threading.Timer(WAIT_S, process.kill)  # what never comes is not waited for
+        late.start()
         try:
             yield Bot(folder, process)
         finally:
+            late.cancel()
             process.kill()
             process.communicate()
 
