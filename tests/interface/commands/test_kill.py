@@ -17,32 +17,20 @@ def commands(run: Bot) -> list[str]:
     return [one.name for one in told if isinstance(one, Command) and one.source != RUN]
 
 
-def test_a_kill_is_sticky_until_it_is_rearmed(tmp_path: Path) -> None:
-    """It closes the position and halts; a restart is halted too, ``start`` does not lift it, ``rearm`` does."""
-    with bot(tmp_path) as first:
-        first.heard("order.accepted", type="STOP_MARKET")
-        killed = first.say("kill", "--json")
+def test_a_kill_returns_when_flat(tmp_path: Path) -> None:
+    """It closes the position, halts, leaves its file, is the same the second time, and stands in the journal."""
+    with bot(tmp_path) as one:
+        one.heard("order.accepted", type="STOP_MARKET")
+        killed = one.say("kill", "--json")
         assert (killed.code, killed.document["flat"], killed.document["operating"]) == (0, True, "HALTED")
         assert (killed.document["position"], killed.document["orders"]) == ({}, [])
         assert list(killed.document["blocked_by"]) == ["KILL"]
-        assert (first.home / "KILL").is_file()
-        assert first.say("kill").out == "flat: no position, no order; HALTED\n"
-        stopped = first.say("stop")
-        assert (stopped.code, stopped.out, first.end()) == (0, "stopped, flat\n", 6)
-    with bot(tmp_path) as second:
-        told = second.heard("state.changed", operating="HALTED")
-        assert told["trigger"] == "KILL: file: kill switch"
-        refused = second.say("start")
-        assert (refused.code, refused.sentence) == (
-            1, "scalper: still HALTED (KILL: file: kill switch); rearm lifts it [HALTED]",
-        )  # fmt: skip
-        armed = second.say("rearm")
-        assert (armed.code, armed.out) == (0, "armed again; NORMAL\n")
-        assert not (second.home / "KILL").exists()
-        assert second.say("stop").code == second.end() == 0
-    for run, given in ((first, ["kill", "kill"]), (second, ["kill", "allow_entries", "rearm"])):
-        assert commands(run) == given
-        verified = second.say("replay", run.run_id, "--verify")
+        assert (one.home / "KILL").is_file()
+        assert one.say("kill").out == "flat: no position, no order; HALTED\n"
+        stopped = one.say("stop")
+        assert (stopped.code, stopped.out, one.end()) == (0, "stopped, flat\n", 6)
+        assert commands(one) == ["kill", "kill"]
+        verified = one.say("replay", one.run_id, "--verify")
         assert verified.code == 0, verified
 
 

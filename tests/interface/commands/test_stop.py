@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 
 from storage.cold.instance import InstanceLock
 from tests.interface.control.bot import bot
+from tests.interface.program import child
 
 
 def test_a_position_that_is_left_is_told(tmp_path: Path) -> None:
@@ -20,30 +20,17 @@ def test_a_position_that_is_left_is_told(tmp_path: Path) -> None:
     assert sorted(path.name for path in one.home.iterdir()) == ["instance.lock", "journal", "run.json", "runs"]
 
 
-def test_entries_alone_can_be_stopped(tmp_path: Path) -> None:
-    """With ``--entries`` the bot stays, enters nothing more, and ``start`` undoes it."""
-    with bot(tmp_path) as one:
-        blocked = one.say("stop", "--entries")
-        assert (blocked.code, blocked.out) == (
-            0, "entries are blocked; ENTRY_BLOCKED (OPERATOR: socket: entries stopped)\n",
-        )  # fmt: skip
-        assert one.say("start").out == "entries are allowed; NORMAL\n"
-
-
 def test_a_run_that_does_not_end_in_time(tmp_path: Path) -> None:
     """A process that cannot end is told of at the deadline, with what would end it."""
     with bot(tmp_path, "--set", "paper.latency_out_ms=900", "--set", "execution.shutdown_policy=flatten") as one:
         one.heard("fill")
         late = one.say("stop", "--wait", "1ms")
         assert (late.code, f"(pid {one.process.pid}) has not ended within 0.001 s" in late.sentence) == (1, True), late
-        one.process.send_signal(signal.SIGCONT)
 
 
 def test_nothing_runs(tmp_path: Path) -> None:
     """Without a bot every command says so, with exit code 5."""
     InstanceLock(tmp_path / "d" / "paper", started="2026-11-27T00:00:00Z").release()
-    from tests.interface.program import child
-
     for verb in ("status", "health", "stop", "start", "flatten", "kill", "rearm"):
         ran = child(tmp_path, verb, "--data-dir", "d")
         assert (ran.code, "nothing runs in d/paper" in ran.sentence) == (5, True), ran
