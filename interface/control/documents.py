@@ -71,10 +71,10 @@ def left(parts: Parts) -> dict[str, Any]:
 
 def flat_read(parts: Parts, since_ns: int) -> bool:
     """Whether nothing of ours is left: by our own books, and where a venue has books of its own, by a reading of them
-    that was asked for after ``since_ns``.
+    that was asked for at or after ``since_ns``.
     """
     custody = parts.engine.custody
-    return parts.flat and (custody is None or custody.flat_read_ns > since_ns)
+    return parts.flat and (custody is None or custody.flat_read_ns >= since_ns)
 
 
 def problems(parts: Parts, silent_s: float) -> list[str]:
