@@ -360,8 +360,9 @@ class Engine:
             brakes.block(Cause.HANDOVER, f"{event.source}: {event.detail or 'handover'}")
             for trader in self.traders:
                 self.account.cancel_entries(trader)
-        if event.name in ("flatten", "kill") and self.custody is not None and not self.account.unfinished():
-            self.custody.inspect()  # who gave the word waits until flat was read back; a fill would ask by itself
+        custody, waits = self.custody, event.name in ("flatten", "kill")
+        if waits and custody is not None and custody.ready and not self.account.unfinished():
+            custody.inspect()  # who gave the word waits until flat was read back; a fill would ask by itself
 
     def _moved(self, trigger: str, trader: Trader | None = None) -> None:
         """One of the three states changed: data trust and market decision (of ``trader``), operating."""

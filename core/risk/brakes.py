@@ -9,7 +9,7 @@ from config.settings import Risk
 from core.outbox import Outbox
 from core.risk.ledger import DAY_NS, RiskLedger
 from core.risk.losses import losses, streak
-from core.risk.mode import BY_HAND, LEVEL, OF_THE_DAY, Cause, Mode
+from core.risk.mode import BY_HAND, OF_THE_DAY, Cause, Mode
 from models.control import Operating
 from models.rows import FAR_NS
 
@@ -70,7 +70,7 @@ class Brakes:
 
     def rearm(self, equity_e8: int) -> None:
         """A person leaves HALTED: every halt is lifted, or none while a hard limit is broken."""
-        halts = [cause for cause in self.mode.causes if LEVEL[cause] is Operating.HALTED]
+        halts = self.mode.halts()
         broken = {cause for cause, _ in losses(self._risk, self._ledger, equity_e8)}
         if broken.isdisjoint(halts):
             for cause in halts:

@@ -172,7 +172,7 @@ class Desk:
 
 def _require_no_halt(parts: Parts, why: str) -> None:
     """Raises ScalperError, with every halt in force, when the bot is still halted."""
-    causes = parts.engine.mode.causes
-    halts = [f"{cause.value}: {causes[cause]}" for cause in causes if cause in documents.HALTS]
+    mode = parts.engine.mode
+    halts = [f"{cause.value}: {mode.causes[cause]}" for cause in mode.halts()]
     if halts:
         raise ScalperError(f"still HALTED ({'; '.join(halts)}); {why}", code="HALTED")

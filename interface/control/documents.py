@@ -8,16 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from core.kernels.book import NO_ASK, NO_BID
-from core.risk.mode import LEVEL, Cause
+from core.risk.mode import Cause
 from core.trader import Trader
 from interface.drivers.parts import Parts
-from models.control import Operating
 from models.instrument import e8_text
 
 SILENT_S = 5.0  # as the alert rule NoMarketData
 BLINDING = (Cause.STREAM, Cause.STARTING, Cause.BLIND)
 """Causes under which data does not flow or the account is not known: a bot that is held back by them is not ready."""
-HALTS = frozenset(cause for cause, level in LEVEL.items() if level is Operating.HALTED)
 
 
 def status(parts: Parts) -> dict[str, Any]:
