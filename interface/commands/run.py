@@ -111,8 +111,8 @@ async def _paper(
         with outcome.guarded(parts):
             kept.bind(run_id=parts.run_id, feed=parts.feed)
             _say_start(parts, settings, home)
-            desk.attach(parts)
             warm = wiring.keep_warm_bot(settings) if settings.execution.keep_warm else None
+            desk.attach(parts)
             started_ns = clock.now_ns()
             ended_ns = await _trade(arguments, settings, wish, venue, parts, clock, stop, warm)
             await venue.feed.stop()
