@@ -52,7 +52,7 @@ class Bot:
 def bot(folder: Path, *words: str) -> Iterator[Bot]:
     """Start a bot and wait until it trades; whatever happens, it is gone in the end."""
     with started(folder, "--feed", "embedded", "--data-dir", "d", *words) as process:
-        late = threading.Timer(WAIT_S, process.kill)  # what never comes is not waited for
+        late = threading.Timer(3 * WAIT_S, process.kill)  # what never comes is not waited for
         late.start()
         try:
             yield Bot(folder, process)
