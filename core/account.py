@@ -97,6 +97,7 @@ class Account:
         """Cancel entries, then close what is open."""
         for trader in self._traders:
             self.cancel_entries(trader)
+            trader.leaving = trader.state is PositionState.ENTERING
             if trader.state in (PositionState.OPEN, PositionState.EXITING):
                 self.exit(trader, reason)
 
@@ -146,6 +147,7 @@ class Account:
     def _entry_ended(self, trader: Trader) -> None:
         trader.entry_id = ""
         trader.entry_until_ns = FAR_NS
+        leaving, trader.leaving = trader.leaving, False
         if trader.state not in (PositionState.ENTERING, PositionState.EXITING):
             return
         if trader.position.lots:
@@ -154,7 +156,7 @@ class Account:
         elif trader.state is PositionState.ENTERING:
             trader.move(PositionEvent.ENTRY_VOID)
             trader.cooldown_until_ns = self._out.now_ns + self._params.cooldown_s * SECOND_NS
-        if self.brakes.wants_flat:
+        if self.brakes.wants_flat or leaving:
             self.exit(trader, "force_exit")
 
     def _exit_ended(self, trader: Trader, order: Order) -> None:

@@ -365,6 +365,8 @@ class Engine:
                 self.custody.start()
         elif event.name == "allow_entries":
             brakes.lift_by_hand()
+        elif event.name == "rearm":
+            brakes.rearm(self.account.equity_e8())
         elif event.name == "stop_entries":
             brakes.block(Cause.OPERATOR, f"{event.source}: entries stopped")
         elif event.name == "flatten":
@@ -378,6 +380,9 @@ class Engine:
             brakes.block(Cause.HANDOVER, f"{event.source}: {event.detail or 'handover'}")
             for trader in self.traders:
                 self.account.cancel_entries(trader)
+        custody, waits = self.custody, event.name in ("flatten", "kill")
+        if waits and custody is not None and custody.ready and not self.account.unfinished():
+            custody.inspect()  # who gave the word waits until flat was read back; a fill would ask by itself
 
     def _moved(self, trigger: str, trader: Trader | None = None) -> None:
         """One of the three states changed: data trust and market decision (of ``trader``), operating."""

@@ -30,6 +30,7 @@ class Trader:
         self.exit_refusals = 0
         self.retry_ns = FAR_NS  # when a failed exit is tried again
         self.entry_until_ns = FAR_NS  # when a resting entry is taken back
+        self.leaving = False  # somebody wanted to be flat while an entry was on its way: what it fills is closed
         self.entry_id = ""
         self.exit_id = ""
         self.stop_id = ""

@@ -47,6 +47,13 @@ class VenueUnreachableError(ScalperError):
     exit_code = 5
 
 
+class NotRunningError(ScalperError):
+    """There is no running bot to talk to. Trying again makes sense once one was started."""
+
+    code = "NOT_RUNNING"
+    exit_code = 5
+
+
 class HaltedError(ScalperError):
     """A finite run ended halted."""
 

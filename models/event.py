@@ -179,9 +179,9 @@ class ClockOffset(msgspec.Struct, frozen=True, tag="clock"):
 
 
 class Command(msgspec.Struct, frozen=True, tag="command"):
-    """An operator's word: ``stop_entries``, ``allow_entries``, ``flatten``, ``kill``; or the end of the run:
-    ``shutdown`` closes what is open, ``handover`` leaves it with its stop. Both enter nothing more. ``start`` says that
-    all lines to a real venue are up.
+    """An operator's word: ``stop_entries``, ``allow_entries``, ``flatten``, ``kill``, ``rearm`` (leave HALTED); or the
+    end of the run: ``shutdown`` closes what is open, ``handover`` leaves it with its stop. Both enter nothing more.
+    ``start`` says that all lines to a real venue are up.
     """
 
     at_ns: int

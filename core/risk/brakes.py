@@ -96,6 +96,14 @@ class Brakes:
         for cause in BY_HAND:
             self.lift(cause)
 
+    def rearm(self, equity_e8: int) -> None:
+        """A person leaves HALTED: every halt is lifted, or none while a hard limit is broken."""
+        halts = self.mode.halts()
+        broken = {cause for cause, _ in losses(self._risk, self._ledger, equity_e8)}
+        if broken.isdisjoint(halts):
+            for cause in halts:
+                self.lift(cause)
+
     def check_losses(self, equity_e8: int, holds: bool) -> None:
         """Block by what the account has lost, open positions included, and plan the next look."""
         self.roll(equity_e8)

@@ -131,6 +131,10 @@ class Mode:
         """Remove a cause; True when it was in force."""
         return self.causes.pop(cause, None) is not None
 
+    def halts(self) -> list[Cause]:
+        """The causes that demand HALTED, oldest first."""
+        return [cause for cause in self.causes if LEVEL[cause] is Operating.HALTED]
+
     def first(self) -> tuple[Cause, str] | None:
         """The severest cause with its detail, the oldest among equals."""
         if not self.causes:

@@ -27,6 +27,7 @@ from models.error import DataError, PreflightError, ScalperError
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN_SETTINGS = ("config", "doctor", "test")  # they report on settings that may be wrong, or need none
+TALK = ("status", "health", "stop", "start", "flatten", "kill", "rearm")  # need neither packages nor settings
 KEEP_RECORDS = ("run", "demo", "backtest", "replay")
 COMPILE = (*KEEP_RECORDS, "data")
 KERNEL_ROOMS = ("core", "data_collector", "exchange", "storage")  # 130 files, hashed in 4 ms
@@ -70,6 +71,8 @@ def _run(words: Sequence[str]) -> int:
         raise
     if arguments.no_color:
         os.environ["NO_COLOR"] = "1"
+    if arguments.command in TALK:  # at once, also with the wrong interpreter: nobody waits for a kill
+        return int(importlib.import_module(f"interface.commands.{arguments.command}").run(arguments, None))
     environment.ensure(ROOT, _locks(arguments), sys.argv)
     return dispatch(arguments)
 

@@ -201,6 +201,26 @@ def _check(parser: argparse.ArgumentParser) -> None:
     _results(parser)
 
 
+def _talk(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--mode", type=one_of("mode", MODES), help="of the bot to talk to, default that of the settings"
+    )
+    _results(parser)
+
+
+def _wait(parser: argparse.ArgumentParser) -> None:
+    _talk(parser)
+    parser.add_argument("--wait", dest="wait_ns", type=duration, metavar="TIME", help="how long to wait, default 30s")
+
+
+def _stop(parser: argparse.ArgumentParser) -> None:
+    _talk(parser)
+    parser.add_argument("--wait", dest="wait_ns", type=duration, metavar="TIME", help="how long to wait, default 45s")
+    parser.add_argument(
+        "--entries", action="store_true", help="only block entries; exits and stops go on, so does the bot"
+    )
+
+
 def _test(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--group", action="append", default=[], help="install this package group too, such as bench")
 
@@ -229,6 +249,13 @@ COMMANDS: dict[tuple[str, ...], tuple[str, Add]] = {
     ("config", "schema"): ("JSON schema of the settings", lambda parser: None),
     ("doctor",): ("whether this machine and these settings can trade; a fix for each failed row", _doctor),
     ("test",): ("install the test packages if missing, run the offline tests; arguments go to pytest", _test),
+    ("status",): ("what the running bot holds, earns and waits for", _talk),
+    ("health",): ("whether the running bot does its work; exit code 0, 1 or 5 (nothing runs)", _talk),
+    ("stop",): ("end the running bot in order, and wait until it has ended", _stop),
+    ("start",): ("allow entries again, after stop --entries, flatten, or limits that wait for a person", _talk),
+    ("flatten",): ("entries off, close every position, and wait until flat was read back", _wait),
+    ("kill",): ("kill switch: entries off, cancel, close, HALTED, also after a restart; waits until flat", _wait),
+    ("rearm",): ("leave HALTED; refused while a hard limit is broken", _talk),
     ("emulator",): ("the embedded exchange alone, on loopback", _emulator),
 }
 DEFAULT = ("run",)

@@ -21,6 +21,7 @@ from interface.commands import outcome
 from interface.commands.arm import arm, statement
 from interface.commands.config import effective_toml
 from interface.commands.loading import loaded, on_tape
+from interface.control.server import controlled
 from interface.drivers import sockets
 from interface.drivers.keep_warm import KeepWarm, keep_warm
 from interface.progress import Progress
@@ -108,6 +109,7 @@ async def _run(
     clock = RunClock(wall_ns(), wish.speed)
     story = Story()
     async with contextlib.AsyncExitStack() as stack:
+        desk = await stack.enter_async_context(controlled(home, stop, clock.now_ns))
         command = emulator_command(arguments, settings, wish)
         venue = await _unless(stop, wiring.choose_venue(stack, settings, wish.source, clock, command))
         if venue is None:
@@ -132,6 +134,7 @@ async def _run(
             _say_start(parts, settings, home)
             parts.files.write_document("config.toml", config)  # a killed run has it too
             warm = wiring.keep_warm_bot(settings) if settings.execution.keep_warm else None
+            desk.attach(parts)
             started_ns = clock.now_ns()
             ended_ns = await _trade(arguments, settings, wish, venue, parts, clock, stop, warm, account)
             await venue.feed.stop()
@@ -216,10 +219,12 @@ def _stop_on_signals() -> asyncio.Event:
     """SIGTERM and SIGINT ask for an orderly end; a second SIGINT skips the rest."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    signals: list[None] = []  # a stop through the control socket is no first signal
 
     def asked() -> None:
-        if stop.is_set():
+        if signals:
             os._exit(130)
+        signals.append(None)
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):

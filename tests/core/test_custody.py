@@ -478,6 +478,18 @@ def test_flat_is_read_back() -> None:
     assert scene.custody.flat_read_ns > before
 
 
+@pytest.mark.parametrize("name", ["flatten", "kill"])
+def test_a_kill_of_a_flat_account_is_read_back_at_once(name: str) -> None:
+    """With nothing open the account is read at the word itself, not at the next round."""
+    scene = Scene().begun()
+    scene.run(1_000)
+    scene.read()
+    before = scene.now_ns
+    assert any(isinstance(action, Inspect) for action in scene.command(name))
+    scene.read()
+    assert scene.custody.flat_read_ns >= before
+
+
 # -- money ----------------------------------------------------------------------------------------------------------
 
 

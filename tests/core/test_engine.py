@@ -679,6 +679,42 @@ def test_flatten_closes_and_keeps_entries_off() -> None:
     assert blocked(desk) == "ENTRY_BLOCKED OPERATOR"
 
 
+def test_flatten_closes_what_an_entry_under_way_still_fills() -> None:
+    """A market entry sent before the flatten may fill after it; what it filled is closed as soon as it has ended."""
+    desk = ready()
+    entry = desk.sent(desk.signal())
+    assert cancels(desk.command("flatten")) == [entry.client_id]
+    desk.command("allow_entries")  # whatever is allowed meanwhile: to be flat was wanted
+    desk.report(entry, ACCEPTED)
+    actions = desk.fill(entry) + desk.report(entry, FILLED, entry.quantity)
+    assert [(order.purpose, order.reduce_only) for order in orders_of(actions) if order.purpose is Purpose.EXIT] == [
+        (Purpose.EXIT, True)
+    ]
+
+
+def test_a_flatten_concerns_the_entry_under_way_only() -> None:
+    """An entry that filled nothing takes the wish to be flat with it: the next position is held."""
+    desk = ready("strategy.params.cooldown_s=0")
+    entry = desk.sent(desk.signal())
+    desk.command("flatten")
+    desk.command("allow_entries")
+    desk.report(entry, REJECTED)
+    desk.wait(2_000)
+    desk.open()
+    assert desk.engine.traders[0].state is PositionState.OPEN
+
+
+def test_a_kill_is_left_by_rearm_alone() -> None:
+    """allow_entries does not end a kill; rearm does, and leaves what the operator blocked beside it."""
+    desk = ready()
+    for name in ("stop_entries", "kill", "allow_entries"):
+        desk.command(name)
+    assert blocked(desk) == "HALTED KILL"
+    desk.command("stop_entries")
+    desk.command("rearm")
+    assert blocked(desk) == "ENTRY_BLOCKED OPERATOR"
+
+
 def test_a_lost_stream_blocks_until_all_are_back() -> None:
     """Entries stay blocked while any stream of any contract is lost."""
     desk, seen = Desk(instruments=TWO), []

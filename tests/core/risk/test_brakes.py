@@ -93,3 +93,14 @@ def test_a_person_lifts_what_only_a_person_may() -> None:
     scene.brakes.block(Cause.KILL, "test: kill switch")
     scene.brakes.lift_by_hand()
     assert list(scene.brakes.mode.causes) == [Cause.KILL]
+
+
+def test_rearm_is_refused_while_a_hard_limit_is_broken() -> None:
+    """A halt by loss is lifted when the loss is no longer there; until then the kill beside it stays as well."""
+    scene = Scene(daily_loss_hard_pct=10.0)
+    scene.brakes.check_losses(80 * E8, False)
+    scene.brakes.block(Cause.KILL, "test: kill switch")
+    scene.brakes.rearm(80 * E8)
+    assert {Cause.KILL, Cause.DAILY_LOSS_HARD} <= set(scene.brakes.mode.causes)
+    scene.brakes.rearm(100 * E8)
+    assert scene.brakes.mode.state is Operating.NORMAL
