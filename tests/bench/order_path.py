@@ -42,7 +42,7 @@ from exchange.binance.venue import BinanceVenue, VenueLimits
 from exchange.binance.weights import OrderLedger
 from interface.drivers.keep_warm import keep_warm
 from interface.drivers.parts import Printer
-from models.event import ClockOffset, Command, Event, StreamState
+from models.event import ClockOffset, Command, Event, OrderReport, StreamState
 from models.order import Intent, Purpose, Side
 from models.recording import RecordKind
 from storage.cold.journal import Journal
@@ -99,6 +99,8 @@ class Bot:
         self.engine = Engine(self.instruments, self.settings, f"{PREFIX}abcdefgh", custody=PREFIX)
         self.engine.memory.set(0, signal_quiet_ns=1)
         self._context = context
+        self.decided: list[int] = []  # ns from the frame's receipt to the venue
+        self.sent: list[int] = []  # ns in the venue until the order is written
         connect = connector(rest, context)
         self.venue: BinanceVenue = binance_venue(
             self.instruments, SIGNER, Addresses(rest=rest, private=f"{self._streams}/private"), self._tell,
@@ -121,8 +123,11 @@ class Bot:
     def _tell(self, event: Event) -> None:
         if isinstance(event, ClockOffset | StreamState):
             self.ear.fact(event)
-        else:
-            self.session.event(event)
+            return
+        if type(event) is OrderReport and event.send_ns:
+            self.decided.append(event.decide_ns)
+            self.sent.append(event.send_ns)
+        self.session.event(event)
 
     async def _private(self, url: str, on_frame: Call, on_closed: Call) -> Any:
         return await open_picows(url, on_frame, on_closed, self.clock.now_ns, LIMITS, self._context)
@@ -156,7 +161,7 @@ class Bot:
 
     def review(self) -> list[int]:
         """ns of each review of an entry limit by limit, on the market as it stands."""
-        engine, at_ns = self.engine, self.clock.now_ns()
+        engine, at_ns = self.engine, self.engine.memory.now_ns
         view, exposure = engine.memory.view(0), engine.account.exposure(engine.traders[0])
         intent = Intent(0, Side.BUY, Purpose.ENTRY, "bench")
         watch = Watch(engine.gate.review)
@@ -228,9 +233,9 @@ async def run(port: int, context: ssl.SSLContext | None, folder: Path) -> None:
         await pulse
     stats = bot.venue.stats()
     found = {
-        "gate": spread(watch.spent), "review": spread(bot.review()), "cleared": gate.cleared,
+        "decide": spread(bot.decided), "send": spread(bot.sent), "gate": spread(watch.spent), "review": spread(bot.review()), "cleared": gate.cleared,
         "denials": gate.denials, "refusals": bot.engine.refusals, "signals": bot.engine.signals,
-        "sent": stats.orders.sent, "unknown": stats.orders.unknown, "doubts": stats.doubts,
+        "sent": stats.orders.sent, "unknown": stats.orders.unknown, "doubts": stats.doubts, "stream": str(stats.stream),
         "fast_share": bot.ear.hearing.counts.fast_share, "journal": bot.journal.failed,
         "recorded": bot.ear.number, "errors": [one.sink_errors for one in (c._counters for c in bot.feed.connectors)],
     }  # fmt: skip

@@ -25,8 +25,14 @@ from tests.exchange.binance.mini_venue import MiniVenue, golden
 from tests.fakes.order_server import Asked, http
 from tests.fakes.venue_socket import MAGIC
 
-SPIN_NS = 60_000
-"""The last bit before a message is due is waited out awake: ``select`` wakes late."""
+AWAKE_NS, BLIND_NS = 300_000, 30_000
+"""The last bit before a message is due is waited out awake, for ``select`` wakes late, and the very last bit without a
+look at the sockets."""
+SEND_BYTES = 1 << 20
+READY_NS = 5_000
+"""To fill in one frame takes so long at most."""
+LATE_NS = 10_000
+"""A stamp is this much older than the write at most."""
 LOST_NS = 300_000_000
 ORDER = "/fapi/v1/order"
 ACK = golden("rest-order-POST-market-ACK")
@@ -54,8 +60,7 @@ class Conn:
                 data = b""
             stamp = time.monotonic_ns()
             if not data:
-                self.open = False
-                self.sock.close()
+                self.close()
                 return
             if self.path:
                 continue  # pongs and subscriptions
@@ -84,8 +89,12 @@ class Conn:
             except (BlockingIOError, ssl.SSLWantWriteError):
                 select.select([], [self.sock], [], 1.0)
             except OSError:
-                self.open = False
-                self.sock.close()
+                self.close()
+
+    def close(self) -> None:
+        self.open = False
+        self.peer.sender.changed()
+        self.sock.close()
 
 
 class Peer:
@@ -106,11 +115,13 @@ class Peer:
     def accept(self) -> None:
         sock, _ = self.listener.accept()
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)  # a burst is one write that fits
         if self.sender.tls is not None:
             sock.settimeout(5.0)
             sock = self.sender.tls.wrap_socket(sock, server_side=True)
         sock.setblocking(False)
         self.conns.append(Conn(self, sock))
+        self.sender.changed()
 
     def stream(self, path: str) -> Conn | None:
         """The newest open stream whose path begins so."""
@@ -174,9 +185,11 @@ class Sender:
         self.shapes = Shapes(seed)
         self.tick = TICK0
         self._base_ns = time.monotonic_ns()
+        self._ready: dict[Any, Callable[[], None]] | None = None
 
     def peer(self, name: str) -> Peer:
         self.peers.append(Peer(name, self))
+        self.changed()
         return self.peers[-1]
 
     def close(self) -> None:
@@ -187,37 +200,49 @@ class Sender:
 
     def until(self, due_ns: int) -> None:
         """Answer whoever asks until ``due_ns`` of the monotonic clock, exactly."""
-        while True:
-            left_ns = due_ns - time.monotonic_ns()
-            if left_ns <= SPIN_NS:
-                break
-            self.serve((left_ns - SPIN_NS) / 1e9)
+        while (left_ns := due_ns - time.monotonic_ns()) > BLIND_NS:
+            self.serve(max(0, left_ns - AWAKE_NS) / 1e9)
         while time.monotonic_ns() < due_ns:
             pass
 
     def serve(self, timeout_s: float) -> None:
         """One look at all sockets."""
-        ready: dict[Any, Callable[[], None]] = dict(self.watch)
-        for peer in self.peers:
-            ready[peer.listener] = peer.accept
-            peer.conns = [conn for conn in peer.conns if conn.open]
-            for conn in peer.conns:
-                ready[conn.sock] = conn.take
-        for one in select.select(list(ready), [], [], timeout_s)[0]:
-            ready[one]()
+        if self._ready is None:
+            self._ready = dict(self.watch)
+            for peer in self.peers:
+                self._ready[peer.listener] = peer.accept
+                peer.conns = [conn for conn in peer.conns if conn.open]
+                self._ready |= {conn.sock: conn.take for conn in peer.conns}
+        for one in select.select(self._ready, [], [], timeout_s)[0]:
+            self._ready[one]()
+            if self._ready is None:  # somebody came or left
+                return
+
+    def changed(self) -> None:
+        """The sockets are other ones now."""
+        self._ready = None
 
     # -- sending ----------------------------------------------------------------------------------------------
 
-    def send(self, peer: Peer, shape: Any) -> int:
-        """One write with the clock of just before it; returns that stamp."""
+    def send(self, peer: Peer, shape: Any, due_ns: int = 0) -> int:
+        """One write at ``due_ns``, which is the stamp in the frames; returns it.
+
+        The bytes are ready before. When it has become late, the frames are stamped anew.
+        """
         conn = peer.stream("/public")
         if conn is None:
             raise ConnectionError(f"{peer.name} has no market stream")
-        at_ms = time.time_ns() // 1_000_000
-        stamp = time.monotonic_ns()
-        data, peer.previous = shape.fill(STAMP0 + stamp - self._base_ns, peer.previous, at_ms)
+        while True:
+            if due_ns <= time.monotonic_ns():
+                due_ns = time.monotonic_ns() + READY_NS * len(shape.kinds)
+            at_ms = time.time_ns() // 1_000_000
+            data, previous = shape.fill(STAMP0 + due_ns - self._base_ns, peer.previous, at_ms)
+            self.until(due_ns)
+            if time.monotonic_ns() - due_ns < LATE_NS:
+                break
         conn.send(data)
-        return stamp
+        peer.previous = previous
+        return due_ns
 
     def trade(self, peer: Peer) -> None:
         conn = peer.stream("/market")
@@ -225,9 +250,9 @@ class Sender:
             peer.trades += 1
             conn.send(trade(peer.trades, self.tick, time.time_ns() // 1_000_000))
 
-    def trigger(self, peer: Peer, shape: Any) -> None:
+    def trigger(self, peer: Peer, shape: Any, due_ns: int) -> None:
         peer.triggers += 1
-        peer.waiting = self.send(peer, shape)
+        peer.waiting = self.send(peer, shape, due_ns)
 
     def may_trigger(self, peer: Peer) -> bool:
         """Whether the last trigger has its order, or is given up."""
@@ -242,19 +267,19 @@ class Sender:
         """
         due_ns, shapes = time.monotonic_ns() + 1_000_000, self.shapes
         for number in range(int(seconds * 1000)):
-            self.until(due_ns)
             due_ns += 1_000_000
             place = number % 50
             if number % 200 == 0 and step:
                 self.tick += step
             if place == 35:
+                self.until(due_ns)
                 self.trade(peer)
             elif place == 45 and trigger and self.may_trigger(peer):
-                self.trigger(peer, shapes.depth(self.tick, trigger=True))
+                self.trigger(peer, shapes.depth(self.tick, trigger=True), due_ns)
             elif number % 3 == 0:
-                self.send(peer, shapes.depth(self.tick))
+                self.send(peer, shapes.depth(self.tick), due_ns)
             else:
-                self.send(peer, shapes.quote(self.tick))
+                self.send(peer, shapes.quote(self.tick), due_ns)
 
     def bursts(self, peer: Peer, seconds: float) -> None:
         """Every 50 ms a burst of fifty frames in one write; 10 ms before it a trade and a diff, and nothing else."""
@@ -266,10 +291,10 @@ class Sender:
             self.until(due_ns - 10_000_000)
             self.trade(peer)
             self.send(peer, self.shapes.depth(self.tick))
-            self.until(due_ns)
-            due_ns += 50_000_000
             if self.may_trigger(peer):
-                self.trigger(peer, shape)
+                self.trigger(peer, shape, due_ns)
+                self.until(due_ns + 20_000_000)
+            due_ns += 50_000_000
 
     def lead_in(self, peer: Peer, seconds: float) -> None:
         """The price walks back to where it began, then 1,000 messages a second without a trigger."""

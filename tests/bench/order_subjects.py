@@ -78,12 +78,13 @@ class Subject:
         )
         assert self._process.stdout is not None
         sender.watch[self._process.stdout.fileno()] = self._read
+        sender.changed()
 
     def _read(self) -> None:
         assert self._process.stdout is not None
         data = self._process.stdout.read1(65536)  # type: ignore[attr-defined]
         if not data:
-            self._sender.watch.pop(self._process.stdout.fileno(), None)
+            self._forget(self._process.stdout)
         self._text += data
         *lines, self._text = self._text.split(b"\n")
         self._lines += [json.loads(line) for line in lines]
@@ -130,5 +131,9 @@ class Subject:
             self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None and not pipe.closed:
-                self._sender.watch.pop(pipe.fileno(), None)
+                self._forget(pipe)
                 pipe.close()
+
+    def _forget(self, pipe: Any) -> None:
+        self._sender.watch.pop(pipe.fileno(), None)
+        self._sender.changed()
