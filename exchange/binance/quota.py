@@ -41,12 +41,19 @@ class Quota:
 
     def order(self, *, entry: bool) -> str:
         """Count an order that leaves now; or why it must not: a ban stops all, a limit only what opens positions."""
-        if self.quiet and (entry or self.weights.banned):
-            return "the venue wants silence"
         now_s = self.monotonic_s()
+        held = self.held(now_s, entry=entry)
+        if not held:
+            self.orders.spend(now_s)
+        return held
+
+    def held(self, now_s: float, *, entry: bool) -> str:
+        """``order`` without counting one."""
+        weights = self.weights
+        if weights.blocked_until_s > now_s and (entry or weights.banned):
+            return "the venue wants silence"
         if entry and not self.orders.room(now_s):
             return "the rest of the order count is kept for exits"
-        self.orders.spend(now_s)
         return ""
 
 

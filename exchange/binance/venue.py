@@ -192,6 +192,14 @@ class BinanceVenue:
 
     # -- placing ----------------------------------------------------------------------------------------------
 
+    def rehearse(self, order: ApprovedOrder) -> bytes:
+        """Everything that an order costs here before its first byte, and no byte: keeps that in the caches. Counts and
+        sends nothing.
+        """
+        self._quota.held(self._quota.monotonic_s(), entry=order.purpose is Purpose.ENTRY)
+        self._lines.best()
+        return self._build.order(order, self.clock.ms(order.created_ns))
+
     def _submit(self, order: ApprovedOrder) -> None:
         began_ns = self._now_ns()
         held = self._quota.order(entry=order.purpose is Purpose.ENTRY)

@@ -110,7 +110,8 @@ class OrderLedger:
 
     def room(self, now_s: float, share: float = ENTRY_SHARE) -> bool:
         """Whether one more order fits into ``share`` of both limits."""
-        return all(window.used(now_s) + 1 <= window.limit * share for window in self._windows)
+        fast, slow = self._windows
+        return fast.used(now_s) + 1 <= fast.limit * share and slow.used(now_s) + 1 <= slow.limit * share
 
 
 class SnapshotBudget:

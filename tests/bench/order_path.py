@@ -42,6 +42,7 @@ from exchange.binance.venue import BinanceVenue, VenueLimits
 from exchange.binance.weights import OrderLedger
 from interface.drivers.keep_warm import keep_warm
 from interface.drivers.parts import Printer
+from models.action import Submit
 from models.event import ClockOffset, Command, Event, OrderReport, StreamState
 from models.order import Intent, Purpose, Side
 from models.recording import RecordKind
@@ -110,7 +111,8 @@ class Bot:
         self.journal = Journal(folder / "journal", {"version": "bench"})
         self.writer = RecordingWriter(folder / "recording", meta={})
         self.files = RunFiles(folder, "bench", threaded=True)
-        self.session = Session(self.engine, self.venue, JournalKeeper(self.journal), Printer(self.files, None))
+        self.keeper = JournalKeeper(self.journal)
+        self.session = Session(self.engine, self.venue, self.keeper, Printer(self.files, None))
         self.ear = Ear(Hearing(self.instruments), self.session, self.writer.record)
         self.session.resync = self.ear.resync
         self._asks = OrderLines(http_lines(connect), count=1)
@@ -158,6 +160,11 @@ class Bot:
             if self.ear.hearing.snapshot_wanted:
                 body = await self._ask("/fapi/v1/depth")
                 self.ear.take(RecordKind.DEPTH_ANSWER, 0, body, self.clock.now_ns())
+
+    def rehearse(self, submit: Submit) -> None:
+        """What a beat of the keep-warm timer does beside deciding."""
+        self.keeper.rehearse(submit)
+        self.venue.rehearse(submit.order)
 
     def review(self) -> list[int]:
         """ns of each review of an entry limit by limit, on the market as it stands."""
@@ -218,7 +225,7 @@ def still() -> None:
 async def run(port: int, context: ssl.SSLContext | None, folder: Path) -> None:
     bot = Bot(port, context, folder)
     wiring.warm(bot.settings)
-    warmth = Warmth(wiring.keep_warm_bot(bot.settings))
+    warmth = Warmth(wiring.keep_warm_bot(bot.settings, bot.rehearse))
     await bot.start()
     gate = bot.engine.gate
     watch = Watch(gate.entry)
@@ -259,7 +266,8 @@ async def listen(port: int, context: ssl.SSLContext | None) -> None:
     ]
     base = settings()
     wiring.warm(base)
-    warmth = Warmth(wiring.keep_warm_bot(base))
+    requests = RestRequests("http://localhost", SIGNER, [INSTRUMENT], Terms())
+    warmth = Warmth(wiring.keep_warm_bot(base, lambda submit: requests.order(submit.order, submit.at_ns)))
     still()
     say({"ready": True})
     await commands(warmth.on)
