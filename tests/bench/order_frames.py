@@ -10,9 +10,9 @@ import random
 import struct
 
 TICK0 = 770_000  # of 0.1 USDT
-LEVELS = 10
+LEVELS = 61  # a side, as in the frames of ``decide`` and ``market``
 NEUTRAL, TRIGGER = "5.000", "500.000"
-BURST, BURST_DEPTHS = 50, 15
+BURST, BURST_DEPTHS = 50, 25
 SNAPSHOT_LEVELS = 500
 PAST_TRADES = 600
 DEPTH_HEAD = '{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":%d,"T":%d,"s":"BTCUSDT","ps":"BTCUSDT",'
@@ -40,7 +40,7 @@ def price(tick: int) -> str:
 
 
 def _depth_form(tick: int, size: str) -> str:
-    """A diff of twenty levels and the two that a move of one tick leaves behind; places for the times and ids."""
+    """A diff of 122 levels and the two that a move of one tick leaves behind; places for the times and ids."""
     bids = [(tick - back, size if back == 0 else NEUTRAL) for back in range(LEVELS)] + [(tick + 1, "0.000")]
     asks = [(tick + 1 + up, NEUTRAL) for up in range(LEVELS)] + [(tick, "0.000")]
     sides = (",".join(f'["{price(at)}","{lots}"]' for at, lots in side) for side in (bids, asks))
@@ -91,7 +91,7 @@ class Shapes:
         return self._once("quote", tick)
 
     def burst(self, tick: int) -> Shape:
-        """Fifty frames, fifteen of them depth, one of these the trigger, in any order."""
+        """Fifty frames, half of them depth, one of these the trigger, in any order."""
         kinds = ["depth"] * (BURST_DEPTHS - 1) + ["trigger"] + ["quote"] * (BURST - BURST_DEPTHS)
         self._random.shuffle(kinds)
         return Shape([self._form(kind, tick) for kind in kinds])
