@@ -125,7 +125,13 @@ class Journal:
         return sequence
 
     def rehearse(self, kind: int, at_ns: int, frame: int, payload: bytes) -> int:
-        """What ``append`` works out, without keeping anything; returns the record's checksum."""
+        """What ``append`` works out, without keeping anything; returns the record's checksum.
+
+        A sync leaves the page write-protected, which the next record would pay for: the byte where that will begin is
+        set to the zero that it is.
+        """
+        if not self._closed:
+            self._block[self._at] = 0
         return self._made(kind, at_ns, frame, payload)[1]
 
     def _made(self, kind: int, at_ns: int, frame: int, payload: bytes) -> tuple[bytes, int]:
