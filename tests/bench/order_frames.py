@@ -1,4 +1,4 @@
-"""The market that ``tests.bench.tick_to_order`` sends: frames in the venue's layouts, the sender's clock in the update id.
+"""The market of ``tests.bench.tick_to_order``: frames in the venue's layouts, the sender's clock in their update ids.
 
 A book of one tick that climbs and falls back, quotes that agree with it, trades beside. A depth frame with a hundred
 times as much on its best bid as on its best ask is what everybody's bot has to answer with an order.
@@ -12,7 +12,7 @@ import struct
 TICK0 = 770_000  # of 0.1 USDT
 LEVELS = 61  # a side, as in the frames of ``decide`` and ``market``
 NEUTRAL, TRIGGER = "5.000", "500.000"
-BURST, BURST_DEPTHS = 50, 25
+BURST = 50
 SNAPSHOT_LEVELS = 500
 PAST_TRADES = 600
 DEPTH_HEAD = '{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":%d,"T":%d,"s":"BTCUSDT","ps":"BTCUSDT",'
@@ -90,9 +90,9 @@ class Shapes:
     def quote(self, tick: int) -> Shape:
         return self._once("quote", tick)
 
-    def burst(self, tick: int) -> Shape:
-        """Fifty frames, half of them depth, one of these the trigger, in any order."""
-        kinds = ["depth"] * (BURST_DEPTHS - 1) + ["trigger"] + ["quote"] * (BURST - BURST_DEPTHS)
+    def burst(self, tick: int, depths: int = BURST) -> Shape:
+        """Fifty frames, ``depths`` of them depth, one of these the trigger, in any order; the others are quotes."""
+        kinds = ["depth"] * (depths - 1) + ["trigger"] + ["quote"] * (BURST - depths)
         self._random.shuffle(kinds)
         return Shape([self._form(kind, tick) for kind in kinds])
 

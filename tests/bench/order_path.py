@@ -1,6 +1,6 @@
 """Our path as a process of its own, for ``tests.bench.tick_to_order``: feed → ear → engine → gate → venue, all on.
 
-``python -m tests.bench.order_path PORT [--tls CERTIFICATE] [--minimal]``. Prints one JSON line when it is ready, and one
+``python -m tests.bench.order_path PORT [--tls CERTIFICATE] [--minimal]``. Prints a JSON line when it is ready and one
 at the end; takes ``go``, ``rest`` and ``stop`` on its input. ``--minimal`` is the client that only listens: the same
 transport and the same keep-warm timer, and a callback that counts.
 """
@@ -168,7 +168,8 @@ class Bot:
 
     def review(self) -> list[int]:
         """ns of each review of an entry limit by limit, on the market as it stands."""
-        engine, at_ns = self.engine, self.engine.memory.now_ns
+        engine = self.engine
+        at_ns = engine.memory.now_ns + 5_000_000  # behind the window of equal orders
         view, exposure = engine.memory.view(0), engine.account.exposure(engine.traders[0])
         intent = Intent(0, Side.BUY, Purpose.ENTRY, "bench")
         watch = Watch(engine.gate.review)
@@ -240,7 +241,8 @@ async def run(port: int, context: ssl.SSLContext | None, folder: Path) -> None:
         await pulse
     stats = bot.venue.stats()
     found = {
-        "decide": spread(bot.decided), "send": spread(bot.sent), "gate": spread(watch.spent), "review": spread(bot.review()), "cleared": gate.cleared,
+        "decide": spread(bot.decided), "send": spread(bot.sent), "gate": spread(watch.spent),
+        "review": spread(bot.review()), "cleared": gate.cleared,
         "denials": gate.denials, "refusals": bot.engine.refusals, "signals": bot.engine.signals,
         "sent": stats.orders.sent, "unknown": stats.orders.unknown, "doubts": stats.doubts, "stream": str(stats.stream),
         "fast_share": bot.ear.hearing.counts.fast_share, "journal": bot.journal.failed,
@@ -285,9 +287,7 @@ def main() -> int:
     asked_for = parser.parse_args()
     context = ssl.create_default_context(cafile=asked_for.tls) if asked_for.tls else None
     with tempfile.TemporaryDirectory() as folder:
-        uvloop.run(
-            listen(asked_for.port, context) if asked_for.minimal else run(asked_for.port, context, Path(folder))
-        )
+        uvloop.run(listen(asked_for.port, context) if asked_for.minimal else run(asked_for.port, context, Path(folder)))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The plain sender of ``tests.bench.tick_to_order``: market frames out, the arrival of orders noted, one clock for both.
+"""The plain sender of ``tests.bench.tick_to_order``: frames out, the arrival of orders noted, one clock for both.
 
 One thread, blocking sockets, ``select``. Whoever is measured is another process with a port of its own: a WebSocket
 upgrade there makes a stream, every other request is answered as the venue would. The next trigger waits for the order
@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.bench.order_frames import FIRST_TRADE, STAMP0, TICK0, Shapes, framed, past_trades, snapshot, trade
+from tests.bench.order_frames import BURST, FIRST_TRADE, STAMP0, TICK0, Shapes, framed, past_trades, snapshot, trade
 from tests.exchange.binance.desk import SECRET
 from tests.exchange.binance.mini_venue import MiniVenue, golden
 from tests.fakes.order_server import Asked, http
@@ -176,10 +176,13 @@ class Peer:
 
 
 class Sender:
-    """``tls`` is the context of the server side, or None for TCP. ``watch``: file descriptors → who reads them."""
+    """``tls``: the server side's context, or None for TCP; ``depths``: how many frames of a burst are depth.
 
-    def __init__(self, tls: ssl.SSLContext | None = None, seed: int = 7) -> None:
-        self.tls = tls
+    ``watch``: file descriptors → who reads them.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None, depths: int = BURST, seed: int = 7) -> None:
+        self.tls, self.depths = tls, depths
         self.peers: list[Peer] = []
         self.watch: dict[int, Callable[[], None]] = {}
         self.shapes = Shapes(seed)
@@ -287,7 +290,7 @@ class Sender:
         for number in range(int(seconds * 20)):
             if number % 4 == 0:
                 self.tick += 1
-            shape = self.shapes.burst(self.tick)  # prepared while there is time
+            shape = self.shapes.burst(self.tick, self.depths)  # prepared while there is time
             self.until(due_ns - 10_000_000)
             self.trade(peer)
             self.send(peer, self.shapes.depth(self.tick))

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.bench import order_path, order_usual
 from tests.bench.order_sender import Peer, Sender
 from tests.exchange.binance.desk import KEY, SECRET
 
@@ -68,8 +69,8 @@ class Subject:
         if program is not None:
             command = [str(program), port, KEY, SECRET, *([cafile] if cafile else [])]
         else:
-            module = {"usual": "order_usual"}.get(name, "order_path")
-            command = [sys.executable, "-m", f"tests.bench.{module}", port]
+            module = order_usual if name == "usual" else order_path
+            command = [sys.executable, "-m", module.__name__, port]
             command += ["--tls", cafile] if cafile else []
             command += ["--minimal"] if name == "minimal" else []
         self._obeys = program is None

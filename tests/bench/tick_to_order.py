@@ -3,8 +3,9 @@
 This process sends market frames over loopback, with its clock in them, and takes the signed REST orders they cause.
 Beside it run, each as a process of its own: our whole path (feed, engine, gate, venue; journal, recording, keep-warm
 on), a plain C program around ``epoll`` that sees the trigger and signs an order, and the usual bot. They take turns in
-slices of one run, 1,000 messages a second spaced or in bursts of 50, over TCP and over TLS. CPU is compared with a
-client that only listens, on the same transport and with the same keep-warm timer.
+slices of one run, over TCP and over TLS: 1,000 messages a second spaced (a third of them depth frames of 122 levels,
+the rest quotes and trades), or bursts of 50 depth frames of which any may be the trigger. CPU is compared with a client
+that only listens, on the same transport and with the same keep-warm timer.
 
 Stalls: samples above 4 ms, the scheduler's measure. As many of ours as the C program had in the same scenario are left
 out of p99.99, and counted.
@@ -18,11 +19,12 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tests.bench import timing
+from tests.bench.order_frames import BURST
 from tests.bench.order_sender import Sender
 from tests.bench.order_subjects import Compiled, Subject, certificate, compiled
 
@@ -48,6 +50,14 @@ def without_stalls(ours: Sequence[int], theirs: Sequence[int]) -> tuple[list[int
     """Our trips without as many of the longest stalls as the C program had, and how many those were."""
     shared = min(sum(trip > STALL_NS for trip in theirs), sum(trip > STALL_NS for trip in ours))
     return sorted(ours)[: len(ours) - shared], shared
+
+
+class Terms(NamedTuple):
+    """How much is measured."""
+
+    rounds: int
+    seconds: float  # a slice
+    depths: int = BURST  # depth frames among the fifty of a burst
 
 
 class Course:
@@ -87,7 +97,7 @@ class Course:
                     self.slice(subject, scenario, seconds)
 
 
-def over(transport: str, rounds: int, seconds: float, folder: Path, program: Compiled) -> tuple[Course, dict[str, Any]]:
+def over(transport: str, terms: Terms, folder: Path, program: Compiled) -> tuple[Course, dict[str, Any]]:
     """One transport: the course, and what our process said at its end. Raises LookupError without a certificate."""
     context, cafile = None, ""
     if transport == "tls":
@@ -97,7 +107,7 @@ def over(transport: str, rounds: int, seconds: float, folder: Path, program: Com
         cafile = str(made[0])
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*made)
-    sender = Sender(context)
+    sender = Sender(context, terms.depths)
     subjects: list[Subject] = []
     try:
         for name in ("ours", "minimal", "usual"):
@@ -107,9 +117,9 @@ def over(transport: str, rounds: int, seconds: float, folder: Path, program: Com
         for subject in subjects:
             subject.word()
         course = Course(sender, subjects)
-        for turn in range(rounds):
-            course.round(seconds, turn)
-        said = [subject.stop() for subject in subjects][0]
+        for turn in range(terms.rounds):
+            course.round(terms.seconds, turn)
+        said, *_ = [subject.stop() for subject in subjects]
         bad = {subject.name: subject.peer.bad_signatures for subject in subjects if subject.peer.bad_signatures}
         if bad:
             raise AssertionError(f"signatures that do not match what they sign: {bad}")
@@ -151,13 +161,12 @@ def bars(transport: str, found: dict[str, Any]) -> dict[str, tuple[float, str, f
         made[f"{where}, p99.99 µs"] = (found[f"{scenario}/stalls"]["ours_p99_99_us"], "≤", FAR_US)
     if "cpu" in found:
         made[f"{transport} CPU ÷ minimal client"] = (found["cpu"]["ratio"], "≤", CPU)
-    for name, words in (("gate", "gate"), ("review", "gate, limit by limit")):
-        for bar, share in zip(GATE_US, ("p50", "p99"), strict=True):
-            made[f"{transport} {words}, {share} µs"] = (found["ours_says"][name][f"{share}_us"], "≤", bar)
+    for bar, share in zip(GATE_US, ("p50", "p99"), strict=True):
+        made[f"{transport} gate, {share} µs"] = (found["ours_says"]["gate"][f"{share}_us"], "≤", bar)
     return made
 
 
-def measure(rounds: int, seconds: float, transports: Sequence[str] = ("tcp", "tls")) -> dict[str, Any]:
+def measure(terms: Terms, transports: Sequence[str] = ("tcp", "tls")) -> dict[str, Any]:
     """All figures and bars."""
     document: dict[str, Any] = {"left_out": {}}
     judged: dict[str, tuple[float, str, float]] = {}
@@ -168,7 +177,7 @@ def measure(rounds: int, seconds: float, transports: Sequence[str] = ("tcp", "tl
             document["left_out"]["c"] = program.why
         for transport in transports:
             try:
-                document[transport] = figures(*over(transport, rounds, seconds, folder, program))
+                document[transport] = figures(*over(transport, terms, folder, program))
             except LookupError as reason:
                 document["left_out"][transport] = str(reason)
                 continue
@@ -181,10 +190,11 @@ def main() -> int:
     parser = timing.arguments(__doc__)
     parser.set_defaults(rounds=6)
     parser.add_argument("--seconds", type=float, default=4.0, help="length of a slice (4); twenty orders a second")
+    parser.add_argument("--depths", type=int, default=BURST, help="depth frames among the fifty of a burst (50)")
     parser.add_argument("--transport", choices=["tcp", "tls", "both"], default="both")
     options = parser.parse_args()
     transports = ("tcp", "tls") if options.transport == "both" else (options.transport,)
-    return timing.tell(measure(options.rounds, options.seconds, transports), options.json)
+    return timing.tell(measure(Terms(options.rounds, options.seconds, options.depths), transports), options.json)
 
 
 if __name__ == "__main__":
