@@ -285,7 +285,7 @@ class Sender:
                 self.send(peer, shapes.quote(self.tick), due_ns)
 
     def bursts(self, peer: Peer, seconds: float) -> None:
-        """Every 50 ms a burst of fifty frames in one write; 10 ms before it a trade and a diff, and nothing else."""
+        """Every 50 ms a burst of fifty frames in one write; 10 ms before it a trade, a quote and a diff."""
         due_ns = time.monotonic_ns() + 50_000_000
         for number in range(int(seconds * 20)):
             if number % 4 == 0:
@@ -293,6 +293,7 @@ class Sender:
             shape = self.shapes.burst(self.tick, self.depths)  # prepared while there is time
             self.until(due_ns - 10_000_000)
             self.trade(peer)
+            self.send(peer, self.shapes.quote(self.tick))
             self.send(peer, self.shapes.depth(self.tick))
             if self.may_trigger(peer):
                 self.trigger(peer, shape, due_ns)
