@@ -1,6 +1,6 @@
 """The market of ``tests.bench.tick_to_order``: frames in the venue's layouts, the sender's clock in their update ids.
 
-A book of one tick that climbs and falls back, quotes that agree with it, trades beside. A depth frame with a hundred
+A book of one tick that climbs and falls back, quotes that agree with it, trades beside. A depth frame with a thousand
 times as much on its best bid as on its best ask is what everybody's bot has to answer with an order.
 """
 
@@ -11,7 +11,7 @@ import struct
 
 TICK0 = 770_000  # of 0.1 USDT
 LEVELS = 61  # a side, as in the frames of ``decide`` and ``market``
-NEUTRAL, TRIGGER = "5.000", "500.000"
+NEUTRAL, TRIGGER = "5.000", "5000.000"
 BURST = 50
 SNAPSHOT_LEVELS = 500
 PAST_TRADES = 600
