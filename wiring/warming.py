@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from config.settings import Settings
@@ -18,7 +20,7 @@ from exchange.simulated.venue import SimulatedVenue
 from interface.drivers import virtual
 from interface.drivers.keep_warm import KeepWarm, Nowhere
 from models.account import AccountShape
-from models.action import Note
+from models.action import Note, Submit
 from models.instrument import E8
 from models.order import Side
 from models.recording import RecordKind
@@ -66,8 +68,11 @@ class Scratch:
         return not self.engine.account.unfinished()
 
 
-def keep_warm_bot(settings: Settings) -> KeepWarm:
-    """The scratch bot that keeps the path of a decision in the caches; see ``interface.drivers.keep_warm``."""
+def keep_warm_bot(settings: Settings, rehearse: Callable[[Submit], object] = encode) -> KeepWarm:
+    """The scratch bot that keeps the path of a decision in the caches; see ``interface.drivers.keep_warm``.
+
+    ``rehearse`` is what the run's journal and venue do to an order before its first byte leaves, without an effect.
+    """
     market = Generator(WARM_SEED, VIRTUAL_START_NS, ("BTCUSDT",))
     instruments = with_terms(market.instruments, settings)
     engine, venue = Engine(instruments, settings, PREFIX), Nowhere()
@@ -88,7 +93,7 @@ def keep_warm_bot(settings: Settings) -> KeepWarm:
         ear.pass_on(0)
         ear.take(RecordKind.DEPTH_ANSWER, 0, body, at_ns)
 
-    return KeepWarm(engine, session, ear, venue, frames, restart, encode)
+    return KeepWarm(engine, session, ear, venue, frames, restart, rehearse)
 
 
 class _Mute:

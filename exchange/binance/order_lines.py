@@ -153,10 +153,7 @@ class OrderLines:
 
     def send(self, request: bytes, done: Done, deadline_s: float, *, exit: bool = False) -> None:
         """Write ``request`` to the line that is least busy. ``done`` is never called before this returns."""
-        best: Line | None = None
-        for line in reversed(self._lines) if exit else self._lines:
-            if line is not None and line.open and (best is None or line.waiting < best.waiting):
-                best = line
+        best = self.best(exit=exit)
         if best is None:
             self._not_sent += 1
             asyncio.get_running_loop().call_soon(done, Answer(Sent.NOT_SENT, why="no connection is open"))
@@ -166,6 +163,14 @@ class OrderLines:
             return
         self._sent += 1
         best.send(request, self._noting(done), deadline_s)
+
+    def best(self, *, exit: bool = False) -> Line | None:
+        """The open line with the fewest answers to come; for an exit the last of equals."""
+        best: Line | None = None
+        for line in reversed(self._lines) if exit else self._lines:
+            if line is not None and line.open and (best is None or line.waiting < best.waiting):
+                best = line
+        return best
 
     def _noting(self, done: Done) -> Done:
         def noted(answer: Answer) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 
 from exchange.binance.weights import OrderLedger, WeightLedger
 
+NEVER_S = float("-inf")
+
 
 class Quota:
     """One ledger of weight and one of orders, on one monotonic clock. Read without asking what time it is."""
@@ -41,13 +43,25 @@ class Quota:
 
     def order(self, *, entry: bool) -> str:
         """Count an order that leaves now; or why it must not: a ban stops all, a limit only what opens positions."""
-        if self.quiet and (entry or self.weights.banned):
+        held = self.held(entry)
+        if not held:
+            self.sent()
+        return held
+
+    def held(self, entry: bool) -> str:
+        """``order`` without counting one. Mostly it need not ask what time it is: no silence was ever wanted, and the
+        last answer left room.
+        """
+        until_s = self.weights.blocked_until_s
+        if until_s > NEVER_S and until_s > self.monotonic_s() and (entry or self.weights.banned):
             return "the venue wants silence"
-        now_s = self.monotonic_s()
-        if entry and not self.orders.room(now_s):
+        if entry and self.orders.spare <= 0 and not self.orders.room(self.monotonic_s()):
             return "the rest of the order count is kept for exits"
-        self.orders.spend(now_s)
         return ""
+
+    def sent(self) -> None:
+        """Count an order that left."""
+        self.orders.spend(self.monotonic_s())
 
 
 def _number(text: str) -> bool:

@@ -76,7 +76,7 @@ class HmacSigner(_Unprintable):
         self._outer = hashlib.sha256(padded.translate(_OUTER))
 
     def sign(self, payload: bytes) -> bytes:
-        return self.sign_text(payload).encode()
+        return self.sign_text(payload).encode()  # hexadecimal digits need no percent-encoding
 
     def sign_text(self, payload: bytes) -> str:
         inner = self._inner.copy()

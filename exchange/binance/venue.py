@@ -208,15 +208,24 @@ class BinanceVenue:
 
     # -- placing ----------------------------------------------------------------------------------------------
 
+    def rehearse(self, order: ApprovedOrder) -> bytes:
+        """Everything that an order costs here before its first byte, and no byte: keeps that in the caches. Counts and
+        sends nothing.
+        """
+        self._quota.held(order.purpose is Purpose.ENTRY)
+        self._lines.best()
+        return self._build.order(order, self.clock.ms(order.created_ns))
+
     def _submit(self, order: ApprovedOrder) -> None:
         began_ns = self._now_ns()
-        held = self._quota.order(entry=order.purpose is Purpose.ENTRY)
+        held = self._quota.held(order.purpose is Purpose.ENTRY)
         if held:
             asyncio.get_running_loop().call_soon(self._not_placed, order, held)
             return
         if order.type is OrderType.STOP_MARKET:
             self._ids.stop(order.client_id, order.instrument)
         self._send(order, 0)
+        self._quota.sent()
         latencies = self._latencies
         latencies[order.client_id] = began_ns - order.created_ns, self._now_ns() - began_ns
         if len(latencies) > LATENCIES_KEPT:

@@ -19,6 +19,7 @@ SNAPSHOTS_PER_MINUTE = 6
 """Book snapshots per symbol (fault F12): a resync storm must not become an IP ban."""
 ORDERS_10S, ORDERS_1M = 300, 1200
 """Orders placed or changed by one account (reference §6)."""
+FAST_S = 10.0
 ENTRY_SHARE = 0.75
 """Entries may use three quarters of the orders; the rest belongs to what reduces and protects."""
 BAN_S = 120.0
@@ -90,13 +91,18 @@ class WeightLedger:
 
 
 class OrderLedger:
-    """Orders sent in the last ten seconds and the last minute, by our count or the venue's word."""
+    """Orders sent in the last ten seconds and the last minute, by our count or the venue's word.
+
+    ``spare`` entries fit whatever time it is: worked out after answers, so that the next order need not wait for it.
+    """
 
     def __init__(self, fast: int = ORDERS_10S, slow: int = ORDERS_1M) -> None:
-        self._windows = WeightLedger(fast, 10.0), WeightLedger(slow, 60.0)
+        self._windows = WeightLedger(fast, FAST_S), WeightLedger(slow, WINDOW_S)
+        self.spare = 0
 
     def spend(self, now_s: float) -> None:
         """An order leaves now."""
+        self.spare -= 1
         for window in self._windows:
             window.spend(1, now_s)
 
@@ -104,6 +110,7 @@ class OrderLedger:
         """The venue's counts, from an answer's headers."""
         self._windows[0].told(fast, now_s)
         self._windows[1].told(slow, now_s)
+        self.spare = min(int(window.limit * ENTRY_SHARE) - window.used(now_s) for window in self._windows)
 
     def used(self, now_s: float) -> tuple[int, int]:
         return self._windows[0].used(now_s), self._windows[1].used(now_s)

@@ -57,12 +57,12 @@ class KeepWarm:
     """``beat`` is one round: a frame, an entry, its refusal. All that it is given is scratch.
 
     ``frames`` are depth frames of one unbroken chain; ``restart`` gives the scratch bot the snapshot before it, and is
-    called when they are used up. ``encode`` is what the journal does to an order.
+    called when they are used up. ``rehearse`` is what journal and venue do to an order before its first byte leaves.
     """
 
     def __init__(
         self, engine: Engine, session: Session, ear: Hears, venue: Nowhere, frames: Sequence[bytes],
-        restart: Callable[[int], None], encode: Callable[[Submit], object],
+        restart: Callable[[int], None], rehearse: Callable[[Submit], object],
     ) -> None:  # fmt: skip
         self.engine = engine
         self._session = session
@@ -70,7 +70,7 @@ class KeepWarm:
         self._venue = venue
         self._frames = frames
         self._restart = restart
-        self._encode = encode
+        self._rehearse = rehearse
         self._next = len(frames)
         self._now_ns = 0
         self.beats = 0
@@ -95,7 +95,7 @@ class KeepWarm:
             self.entries += 1
             order = self.engine.orders.get(self._venue.last)
             if order is not None:
-                self._encode(Submit(self._now_ns, order.approved))
+                self._rehearse(Submit(self._now_ns, order.approved))
             refused = OrderReport(self._now_ns, self._venue.last, 0, OrderState.REJECTED, 0, self._now_ns)
             self._session.carry(self.engine.step(refused))
 

@@ -124,17 +124,30 @@ class Journal:
             self.sync()
         return sequence
 
-    def _put(self, kind: int, at_ns: int, frame: int, payload: bytes) -> int:
-        sequence = self._sequence + 1
-        head = HEAD.pack(len(payload), kind, 0, sequence, self.durable, at_ns, frame, self._checksum)
+    def rehearse(self, kind: int, at_ns: int, frame: int, payload: bytes) -> int:
+        """What ``append`` works out, without keeping anything; returns the record's checksum.
+
+        A sync leaves the page write-protected, which the next record would pay for: the byte where that will begin is
+        set to the zero that it is.
+        """
+        if not self._closed:
+            self._block[self._at] = 0
+        return self._made(kind, at_ns, frame, payload)[1]
+
+    def _made(self, kind: int, at_ns: int, frame: int, payload: bytes) -> tuple[bytes, int]:
+        """The next record and its checksum."""
+        head = HEAD.pack(len(payload), kind, 0, self._sequence + 1, self.durable, at_ns, frame, self._checksum)
         checksum = zlib.crc32(payload, zlib.crc32(head))
+        return head + CHECKSUM.pack(checksum) + payload, checksum
+
+    def _put(self, kind: int, at_ns: int, frame: int, payload: bytes) -> int:
+        record, self._checksum = self._made(kind, at_ns, frame, payload)
         start = self._at
-        stop = start + HEAD_BYTES + len(payload)
-        self._block[start:stop] = head + CHECKSUM.pack(checksum) + payload
-        self._checksum = checksum
-        self._sequence = sequence
+        stop = start + len(record)
+        self._block[start:stop] = record
+        self._sequence += 1
         self._at = (stop + 7) & -8
-        return sequence
+        return self._sequence
 
     def _complaint(self, kind: int, payload: bytes) -> str:
         if self._closed:

@@ -46,6 +46,10 @@ class JournalKeeper:
     def action(self, action: Wish | Remember, frame: int) -> None:
         self._journal.append(ACTION, action.at_ns, frame, encode(action))
 
+    def rehearse(self, action: Wish) -> None:
+        """What keeping a wish costs, without keeping it."""
+        self._journal.rehearse(ACTION, action.at_ns, 0, encode(action))
+
     def finish(self, at_ns: int, state: str) -> None:
         self._journal.append(FINISH, at_ns, 0, encode(Finish(at_ns, state)))
 

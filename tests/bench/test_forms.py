@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.bench import decide, decode, history, market, memory, timing
+from tests.bench import decide, decode, history, market, memory, tick_to_order, timing
 from tests.bench.scene import generated
 
 
@@ -71,3 +71,19 @@ def test_a_missed_bar_is_told_and_ends_with_one(value: float, code: int, capsys:
     assert json.loads(capsys.readouterr().out)["met"] == {"a ÷ b": code == 0}
     assert timing.tell(document, as_json=False) == code
     assert ("MISSED" in capsys.readouterr().out) is bool(code)
+
+
+def test_tick_to_order_gets_an_order_for_every_trigger() -> None:
+    """Each process answers the triggers with orders signed as they should be, and nothing is lost."""
+    found = tick_to_order.measure(tick_to_order.Terms(rounds=1, seconds=0.3, depths=10), ["tcp"])["tcp"]
+    assert found["spaced/ours"]["orders"] > 0 and found["bursts/usual"]["orders"] > 0
+    said = found["ours_says"]
+    assert (said["unknown"], said["denials"], said["fast_share"]) == (0, {}, 1.0)
+    assert said["cleared"] == said["sent"]
+
+
+def test_as_many_stalls_as_the_c_program_had_are_left_out() -> None:
+    """A stall that the C program had as well is the scheduler's; one more is ours."""
+    stall = tick_to_order.STALL_NS + 1
+    assert tick_to_order.without_stalls([100, stall, 200, 2 * stall], [50, stall]) == ([100, 200, stall], 1)
+    assert tick_to_order.without_stalls([100, stall], []) == ([100, stall], 0)

@@ -53,3 +53,12 @@ def test_an_order_that_stays_is_not_counted() -> None:
     quota.block(10.0, banned=True)
     quota.order(entry=False)
     assert quota.orders.used(1000.0) == (0, 0)
+
+
+def test_asking_counts_nothing() -> None:
+    """``held`` says what ``order`` would, as often as one likes."""
+    quota = Quota(WeightLedger(), _Clock())
+    assert [quota.held(entry) for entry in (True, False) * 200] == [""] * 400
+    assert quota.orders.used(1000.0) == (0, 0)
+    quota.sent()
+    assert quota.orders.used(1000.0) == (1, 1)

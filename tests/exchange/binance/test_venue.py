@@ -165,6 +165,21 @@ def test_an_order_is_signed_for_the_fact_that_caused_it() -> None:
     run(doing)
 
 
+def test_a_rehearsal_builds_the_order_and_sends_nothing() -> None:
+    """The bytes are those that would leave; none does, and nothing is counted."""
+
+    async def doing(scene: Bench) -> None:
+        order = an_order(created_ns=scene.now_ns())
+        before = scene.venue.stats().orders
+        rehearsed = scene.venue.rehearse(order)
+        assert scene.venue.stats().orders == before
+        submit(scene, order)
+        await scene.heard(OrderReport, client_id=ENTRY)
+        assert [one.raw for one in scene.mini.calls(ORDER)] == [rehearsed]
+
+    run(doing)
+
+
 def test_a_stop_goes_to_the_algo_service() -> None:
     """A stop is accepted with the number of its own kind (F51, F52)."""
 

@@ -85,6 +85,19 @@ def test_orders_count_in_ten_seconds_and_in_a_minute() -> None:
     assert [ledger.used(at_s) for at_s in (9.9, 10.0, 60.0)] == [(1, 1), (0, 1), (0, 0)]
 
 
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 30), st.floats(0, 20)), max_size=60))
+def test_spare_orders_always_have_room(steps: list[tuple[bool, int, float]]) -> None:
+    """Whatever was sent and told, and whenever: while there are spare ones, the count has room for one more."""
+    ledger, now_s = OrderLedger(fast=20, slow=40), 0.0
+    for told, count, wait_s in steps:
+        now_s += wait_s
+        if told:
+            ledger.told(count, count, now_s)
+        elif ledger.room(now_s):
+            ledger.spend(now_s)
+        assert ledger.spare <= 0 or ledger.room(now_s)
+
+
 def test_a_share_of_the_orders_is_kept_free() -> None:
     """Room is judged by both limits, by our count or the venue's, and by the share that is asked for."""
     ledger = OrderLedger(fast=8, slow=100)

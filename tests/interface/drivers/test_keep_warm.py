@@ -8,6 +8,7 @@ import hashlib
 import wiring
 from config.settings import Settings
 from interface.drivers.keep_warm import KeepWarm, keep_warm
+from models.action import Submit
 
 BEATS = 900  # two and a quarter chains
 
@@ -55,3 +56,10 @@ def test_it_beats_until_cancelled() -> None:
         return warm.beats
 
     assert asyncio.run(scene()) >= 5
+
+
+def test_each_entry_is_rehearsed() -> None:
+    """What journal and venue do to an order is done to every entry of the scratch bot."""
+    rehearsed: list[Submit] = []
+    warm = beaten(wiring.keep_warm_bot(Settings(), rehearsed.append), 50)
+    assert len(rehearsed) == warm.entries > 40

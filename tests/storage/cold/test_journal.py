@@ -224,3 +224,16 @@ def test_wrong_use_is_refused(tmp_path: Path) -> None:
             Journal(path, HEADER)
     with pytest.raises(DataError, match="is closed"):
         journal.append(1, 0, 0, b"")
+
+
+def test_a_rehearsal_keeps_nothing(tmp_path: Path) -> None:
+    """Records rehearsed before, between and after the appended ones change no byte of the journal."""
+    rows = sample(40)
+    write(tmp_path / "plain", rows, sync="always")
+    with Journal(tmp_path / "rehearsed", HEADER, sync="always") as journal:
+        for row in rows:
+            journal.rehearse(*row)
+            journal.append(*row)
+            journal.rehearse(*row)
+    journal.rehearse(*rows[0])
+    assert (tmp_path / "rehearsed").read_bytes() == (tmp_path / "plain").read_bytes()

@@ -99,3 +99,11 @@ def test_a_content_of_another_version_is_refused_with_its_number(tmp_path: Path,
     with pytest.raises(JournalDamagedError, match="record 2 is unknown") as caught:
         list(kept(tmp_path / "j"))
     assert caught.value.exit_code == 7
+
+
+def test_a_rehearsed_wish_is_not_kept(tmp_path: Path) -> None:
+    """The work is done, the journal stays as it was."""
+    journal, keeping = written(tmp_path / "j")
+    keeping.rehearse(Query(1, "scabcdefghe000001", 0, False))
+    journal.close()
+    assert list(kept(tmp_path / "j")) == []
