@@ -203,6 +203,8 @@ def load(path: Path) -> list[Fault]:
         return msgspec.convert(rows, list[Fault])
     except OSError as error:
         raise UsageError(f"--faults {path}: {error.strerror}") from None
+    except UsageError as error:
+        raise UsageError(f"--faults {path}: {error.message}") from None
     except (ValueError, msgspec.ValidationError) as error:
         raise UsageError(f"--faults {path}: {error}") from None
 

@@ -7,7 +7,7 @@ import contextlib
 import json
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from models.error import ScalperError, VenueUnreachableError
 
@@ -15,12 +15,29 @@ READY_S = 60.0  # the first start on a machine compiles; later ones take about a
 STOP_S = 5.0
 
 
+class Credentials(NamedTuple):
+    """Key and secret of an account. Neither stands in its text: what is printed or logged shows that there are some."""
+
+    key: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return "Credentials(…)"
+
+    __str__ = __repr__
+
+
 class Exchange(NamedTuple):
-    """Its addresses, and its end: ``gone`` is done, with the exit code, when it has ended by itself (a tape does)."""
+    """Its addresses, and its end: ``gone`` is done, with the exit code, when it has ended by itself (a tape does).
+
+    ``ws_api`` and ``accounts`` (by name) are there when it was started with accounts.
+    """
 
     rest_url: str
     stream_url: str
     gone: asyncio.Task[int]
+    ws_api: str = ""
+    accounts: dict[str, Credentials] = {}
 
 
 @contextlib.asynccontextmanager
@@ -56,7 +73,7 @@ async def embedded(command: Sequence[str], meanwhile: Callable[[], None]) -> Asy
         document = json.loads(line)
         if "error" in document:
             raise await _told(child, document["error"])
-        yield Exchange(document["rest"], document["streams"], gone)
+        yield _told_ready(document, gone)
     finally:
         if child.stdin is not None:
             child.stdin.close()
@@ -66,6 +83,12 @@ async def embedded(command: Sequence[str], meanwhile: Callable[[], None]) -> Asy
         if not done:
             child.kill()
             await gone
+
+
+def _told_ready(document: dict[str, Any], gone: asyncio.Task[int]) -> Exchange:
+    """The ready line."""
+    accounts = {name: Credentials(one["key"], one.get("secret", "")) for name, one in document.get("accounts", {}).items()}
+    return Exchange(document["rest"], document["streams"], gone, document.get("ws_api", ""), accounts)
 
 
 async def _told(child: asyncio.subprocess.Process, mistake: dict[str, str]) -> ScalperError:
