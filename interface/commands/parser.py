@@ -194,7 +194,13 @@ def _check(parser: argparse.ArgumentParser) -> None:
 
 
 def _test(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--group", action="append", default=[], help="install this package group too, such as bench")
+    parser.add_argument(
+        "--group",
+        action="append",
+        default=[],
+        metavar="GROUP",
+        help="install this package group too, such as bench; conformance: only the tests with foreign clients",
+    )
 
 
 def _emulator(parser: argparse.ArgumentParser) -> None:
