@@ -214,7 +214,9 @@ def _emulator(parser: argparse.ArgumentParser) -> None:
         "--account", action="append", default=[], metavar="NAME=USDT", help="open an account with that much; repeat"
     )
     parser.add_argument("--faults", type=filename, metavar="FILE", help="faults to cause, TOML or JSON")
-    parser.add_argument("--audit", type=filename, metavar="FILE", help="everything that happens to accounts, as JSON lines")
+    parser.add_argument(
+        "--audit", type=filename, metavar="FILE", help="everything that happens to accounts, as JSON lines"
+    )
     parser.add_argument(
         "--orderly", action="store_true", help="private events leave at once, in the order in which they happened"
     )

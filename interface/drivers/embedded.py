@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from models.error import ScalperError, VenueUnreachableError
@@ -37,7 +38,7 @@ class Exchange(NamedTuple):
     stream_url: str
     gone: asyncio.Task[int]
     ws_api: str = ""
-    accounts: dict[str, Credentials] = {}
+    accounts: Mapping[str, Credentials] = MappingProxyType({})
 
 
 @contextlib.asynccontextmanager
@@ -87,7 +88,9 @@ async def embedded(command: Sequence[str], meanwhile: Callable[[], None]) -> Asy
 
 def _told_ready(document: dict[str, Any], gone: asyncio.Task[int]) -> Exchange:
     """The ready line."""
-    accounts = {name: Credentials(one["key"], one.get("secret", "")) for name, one in document.get("accounts", {}).items()}
+    accounts = {
+        name: Credentials(one["key"], one.get("secret", "")) for name, one in document.get("accounts", {}).items()
+    }
     return Exchange(document["rest"], document["streams"], gone, document.get("ws_api", ""), accounts)
 
 

@@ -255,7 +255,9 @@ class Day:
         """The first of them that the market triggers is filled; the others are cancelled."""
         assert numbers
         fill = await self.trades.find(
-            lambda event: event["symbol"] == symbol and event["info"].get("ot") in ("STOP_MARKET", "TRAILING_STOP_MARKET"),
+            lambda event: (
+                event["symbol"] == symbol and event["info"].get("ot") in ("STOP_MARKET", "TRAILING_STOP_MARKET")
+            ),
             MARKET_S,
         )
         done = [

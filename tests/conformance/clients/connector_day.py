@@ -179,7 +179,9 @@ class Day:
 
     async def amendment(self) -> str:
         price = near(self.best()[0] * FAR * FAR, 0.1)
-        answer = self.rest.modify_order(symbol=BTC, side="BUY", quantity=0.003, price=price, order_id=self.resting).data()
+        answer = self.rest.modify_order(
+            symbol=BTC, side="BUY", quantity=0.003, price=price, order_id=self.resting
+        ).data()
         assert (float(answer.price), float(answer.orig_qty)) == (price, 0.003), answer
         return str(await self.user.find(order_update(self.resting, x="AMENDMENT")))
 
