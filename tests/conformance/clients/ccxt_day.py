@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,16 +14,25 @@ BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 
 
 def pointed_at(ready: dict[str, Any]) -> ccxt.binanceusdm:
-    """ccxt's exchange with the addresses of ours in its table of addresses."""
+    """ccxt's exchange with the addresses of ours in its table of addresses: all of them, so that a call to another
+    part of the venue fails here and never gets out.
+    """
     keys = ready["accounts"]["main"]
     client = ccxt.binanceusdm({"apiKey": keys["key"], "secret": keys["secret"], "options": {"fetchCurrencies": False}})
-    table = client.urls["api"]
-    for name, address in table.items():
-        if isinstance(address, str):
-            table[name] = address.replace("https://fapi.binance.com", ready["rest"])
-    table["ws"]["linear"] = ready["streams"] + "/ws"
-    table["ws"]["ws-api"]["linear"] = ready["ws_api"]
+    client.urls["api"] = moved(client.urls["api"], ready)
+    client.urls["api"]["ws"]["ws-api"]["linear"] = ready["ws_api"]
     return client
+
+
+def moved(table: dict[str, Any], ready: dict[str, Any]) -> dict[str, Any]:
+    """The addresses with our hosts in place of the venue's."""
+    hosts = {"https": ready["rest"], "wss": ready["streams"]}
+    return {
+        name: moved(address, ready)
+        if isinstance(address, dict)
+        else re.sub(r"^(https|wss)://[^/]+", lambda found: hosts[found[1]], address)
+        for name, address in table.items()
+    }
 
 
 class Day:
