@@ -3,7 +3,7 @@
 A start that needs nothing costs one hash of the lock file. The stamp of an environment holds the hashes of the locks
 it was filled from; a mark stands in it while packages are being installed, so an interrupted set-up is seen and made
 again. A lock file keeps two starts from setting up at once. ``SCALPER_NO_BOOTSTRAP=1`` turns all of it off: container
-images set it, because there the image is the environment.
+images set it, because there the image is the environment. Separate environments are made only where they are asked for.
 """
 
 from __future__ import annotations

@@ -123,6 +123,8 @@ def test_mistakes_stand_where_the_ready_line_would(words: list[str], sentence: s
         ("[", "--faults faults.json: Expecting value: line 1 column 2 (char 1)"),
         ("{}", "--faults faults.json: Expected `array`, got `object`"),
         ('[{"lever": "zzz"}]', "--faults faults.json: there is no lever 'zzz'; there are "),
+        ('[{"lever": "delay", "args": {"s": "x"}}]', 'fault 1 (delay): s is a number or [low, high], not "x"'),
+        ("[" * 100_000, "--faults faults.json: lists in lists without end"),
         ('[{"lever": "error", "wen": ""}]', "--faults faults.json: Object contains unknown field `wen`"),
     ],
 )
