@@ -16,6 +16,7 @@ from binance_sdk_derivatives_trading_usds_futures.derivatives_trading_usds_futur
 from binance_sdk_derivatives_trading_usds_futures.rest_api.models import (
     PlaceMultipleOrdersBatchOrdersParameterInner as Placed,
 )
+from pydantic import BaseModel
 from reporting import (
     BTC,
     ETH,
@@ -31,10 +32,15 @@ from reporting import (
 )
 
 
-def wire(model: Any) -> Event:
-    """A parsed answer or event as the venue wrote it, its numbers and texts as the connector's model holds them."""
-    document: Event = json.loads(model.to_json())
-    return document
+def strange(model: Any) -> set[str]:
+    """Fields of an answer or event that the connector's models do not know."""
+    if isinstance(model, list):
+        return set().union(*map(strange, model))
+    if not isinstance(model, BaseModel):
+        return set()
+    names = set(type(model).model_fields) - {"additional_properties"}
+    found = {f"{type(model).__name__}.{name}" for name in getattr(model, "additional_properties", None) or ()}
+    return found.union(*(strange(getattr(model, name)) for name in names))
 
 
 class Day:
@@ -51,12 +57,19 @@ class Day:
         self.rest, self.streams, self.api = whole.rest_api, whole.websocket_streams, whole.websocket_api
         self.user = Events()
         self.complaints = Complaints()
+        self.strange: set[str] = set()
         self.connection: Any = None
         self.listen_key = ""
         self.resting = 0
         self.trailing: list[object] = []
 
     # -- helpers -----------------------------------------------------------------------------------------------------
+
+    def wire(self, model: Any) -> Event:
+        """A parsed answer or event as the venue wrote it, its numbers and texts as the connector's model holds them."""
+        self.strange |= strange(model)
+        document: Event = json.loads(model.to_json())
+        return document
 
     def best(self, symbol: str = BTC) -> tuple[float, float]:
         book = self.rest.order_book(symbol=symbol, limit=5).data()
@@ -66,7 +79,7 @@ class Day:
         answer = self.rest.new_order(
             symbol=BTC, side=side, type=kind, quantity=quantity, new_order_resp_type="RESULT", **more
         )
-        return wire(answer.data())
+        return self.wire(answer.data())
 
     def limit(self, side: str, price: float, quantity: float = 0.002, force: str = "GTC", **more: Any) -> Event:
         return self.order(side, "LIMIT", quantity, price=near(price, 0.1), time_in_force=force, **more)
@@ -104,7 +117,7 @@ class Day:
     async def listen(self, opened: Any) -> Events:
         events = Events()
         stream = await opened
-        stream.on("message", lambda model: events.add(wire(model)))
+        stream.on("message", lambda model: events.add(self.wire(model)))
         return events
 
     async def book_stream(self) -> str:
@@ -124,7 +137,7 @@ class Day:
     async def user_stream(self) -> str:
         self.listen_key = self.rest.start_user_data_stream().data().listen_key
         stream = await self.connection.user_data(self.listen_key)
-        stream.on("message", lambda model: self.user.add(wire(model.actual_instance) | {"e": tag(model)}))
+        stream.on("message", lambda model: self.user.add(self.wire(model.actual_instance) | {"e": tag(model)}))
         return str(self.rest.keepalive_user_data_stream().data())
 
     # -- the account -------------------------------------------------------------------------------------------------
@@ -226,7 +239,7 @@ class Day:
             Placed(symbol=BTC, side="BUY", type="LIMIT", timeInForce="GTC", quantity=quantity, price=price)
             for quantity in (0.002, 0.003, 0.0001)
         ]
-        answers = [wire(one) for one in self.rest.place_multiple_orders(batch_orders=rows).data()]
+        answers = [self.wire(one) for one in self.rest.place_multiple_orders(batch_orders=rows).data()]
         numbers = [one["orderId"] for one in answers if one.get("orderId")]
         assert len(answers) == 3 and len(numbers) == 2 and answers[2]["code"] < 0, answers
         gone = self.rest.cancel_multiple_orders(symbol=BTC, order_id_list=numbers).data()
@@ -308,7 +321,7 @@ class Day:
         return str(order)
 
     async def understood(self) -> str:
-        assert not self.complaints.texts, self.complaints.texts
+        assert not self.complaints.texts and not self.strange, (self.complaints.texts, self.strange)
         return f"{len(self.user.seen)} private events"
 
 
