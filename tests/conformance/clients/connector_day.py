@@ -33,7 +33,7 @@ from reporting import (
 
 
 def strange(model: Any) -> set[str]:
-    """Fields of an answer or event that the connector's models do not know."""
+    """Fields of an answer that the connector's models do not know; of events it keeps only those they know."""
     if isinstance(model, list):
         return set().union(*map(strange, model))
     if not isinstance(model, BaseModel):
