@@ -20,5 +20,7 @@ lock:
 	$(COMPILE) pyproject.toml -o requirements.lock
 	$(COMPILE) --group pyproject.toml:test -c requirements.lock -o requirements-test.lock
 	$(COMPILE) --group pyproject.toml:bench -c requirements.lock -o requirements-bench.lock
+	for client in connector ccxt python-binance; do \
+		$(COMPILE) --group pyproject.toml:conformance-$$client -o requirements-conformance-$$client.lock; done
 	for lock in requirements*.lock; do \
 		$(TRIM) -e "1i # Exact versions with hashes, made by \`make lock\` from pyproject.toml; do not edit." $$lock; done

@@ -29,7 +29,7 @@ from wiring.terms import (
     stream_names,
     with_terms,
 )
-from wiring.warming import Scratch, keep_warm_bot, warm
+from wiring.warming import Scratch, keep_warm_bot, warm, warmth
 
 __all__ = [
     "VIRTUAL_START_NS",
@@ -56,5 +56,6 @@ __all__ = [
     "shadow_sockets",
     "stream_names",
     "warm",
+    "warmth",
     "with_terms",
 ]  # fmt: skip

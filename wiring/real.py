@@ -15,7 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from config.rules import require_hosts
-from config.secret import load_secret
+from config.secret import Secret, load_secret
 from config.settings import Settings
 from core.session import Session
 from data_collector.ear import Ear
@@ -112,7 +112,8 @@ def access(settings: Settings, venue: SocketVenue, mode: str) -> Access:
             raise UsageError("rehearsal trades on the embedded exchange only; leave --feed out, or use --feed embedded")
         words = exchange.accounts[ACCOUNT]
         addresses = Addresses(rest=exchange.rest_url, private=f"{exchange.stream_url}/private", ws_api=exchange.ws_api)
-        return Access(addresses, HmacSigner(words["key"], words["secret"]))
+        secrets = [Secret(text, "the embedded exchange") for text in (words.key, words.secret)]
+        return Access(addresses, HmacSigner(*secrets))
     feed, execution = settings.feed, settings.execution
     require_hosts(mode, (feed.rest_url, feed.stream_url, execution.ws_api_url))
     addresses = Addresses(rest=feed.rest_url, private=f"{feed.stream_url}/private", ws_api=execution.ws_api_url)

@@ -13,12 +13,14 @@ from core.kernels.probe import collar_walk, depth_top, mid_before, quote_gap
 from core.session import Session
 from data_collector.ear import Ear
 from data_collector.hearing import Hearing
+from exchange.binance.venue import BinanceVenue
 from exchange.emulator.generator import Generator
 from exchange.emulator.source import GeneratedSource, depth_body
 from exchange.simulated.exchange import SimulatedExchange
 from exchange.simulated.venue import SimulatedVenue
 from interface.drivers import virtual
 from interface.drivers.keep_warm import KeepWarm, Nowhere
+from interface.drivers.parts import Parts
 from models.account import AccountShape
 from models.action import Note, Submit
 from models.instrument import E8
@@ -94,6 +96,18 @@ def keep_warm_bot(settings: Settings, rehearse: Callable[[Submit], object] = enc
         ear.take(RecordKind.DEPTH_ANSWER, 0, body, at_ns)
 
     return KeepWarm(engine, session, ear, venue, frames, restart, rehearse)
+
+
+def warmth(settings: Settings, parts: Parts, venue: BinanceVenue | None) -> KeepWarm:
+    """The scratch bot for a run: it rehearses with the run's own journal and, on a real account, its venue."""
+
+    def rehearse(submit: Submit) -> None:
+        if parts.keeper is not None:
+            parts.keeper.rehearse(submit)
+        if venue is not None:
+            venue.rehearse(submit.order)
+
+    return keep_warm_bot(settings, rehearse)
 
 
 class _Mute:

@@ -200,11 +200,39 @@ def load(path: Path) -> list[Fault]:
     try:
         text = path.read_text(encoding="utf-8")
         rows = tomllib.loads(text).get("fault", []) if path.suffix == ".toml" else json.loads(text)
-        return msgspec.convert(rows, list[Fault])
+        faults = msgspec.convert(rows, list[Fault])
     except OSError as error:
         raise UsageError(f"--faults {path}: {error.strerror}") from None
+    except UsageError as error:
+        raise UsageError(f"--faults {path}: {error.message}") from None
     except (ValueError, msgspec.ValidationError) as error:
         raise UsageError(f"--faults {path}: {error}") from None
+    except RecursionError:
+        raise UsageError(f"--faults {path}: lists in lists without end") from None
+    for number, fault in enumerate(faults, 1):
+        mistake = _mistake(fault)
+        if mistake:
+            raise UsageError(f"--faults {path}: fault {number} ({fault.lever}): {mistake}")
+    return faults
+
+
+def _mistake(fault: Fault) -> str:
+    """What is wrong with the numbers of a fault, which would show when it is pulled; empty when nothing is."""
+    if not 0 <= fault.probability <= 1:
+        return f"probability is from 0 to 1, not {fault.probability}"
+    if fault.nth < 1 or min(fault.count, fault.at_s, fault.for_s, fault.connection) < 0:
+        return "nth is 1 at least, count, at_s, for_s and connection are not below 0"
+    for name, value in fault.args.items():
+        usual = LEVERS[fault.lever].args[name]
+        if isinstance(usual, bool) or not isinstance(usual, int | float):
+            kind = str | int | float if isinstance(usual, str) else type(usual)
+            if isinstance(value, kind) and isinstance(value, bool) == isinstance(usual, bool):
+                continue
+            return f"{name} is meant to be like {json.dumps(usual)}, not {json.dumps(value, default=str)}"
+        ends = value if isinstance(value, list) and len(value) == 2 else [value]
+        if any(isinstance(end, bool) or not isinstance(end, int | float) for end in ends):
+            return f"{name} is a number or [low, high], not {json.dumps(value, default=str)}"
+    return ""
 
 
 def later(delay_s: float, act: Callable[..., None], *args: Any) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -26,9 +27,11 @@ from exchange.emulator.server import Emulator
 from exchange.emulator.sockets import Limits
 from exchange.emulator.venue import AccountPlan, Venue, VenueTerms
 from exchange.emulator.ws_api import PATH as WS_API_PATH
-from models.error import DataError, UsageError
+from models.error import UsageError
 from models.instrument import to_e8
 from utils.clock import wall_ns
+
+_ACCOUNT = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,31})=([0-9]{1,9}(?:\.[0-9]{1,8})?)")  # up to a thousand million USDT
 
 
 def host(
@@ -60,14 +63,10 @@ def rehearsal_terms(
     """The terms of a command line: ``main=70`` opens an account with that many USDT. Raises UsageError."""
     plans = []
     for text in accounts:
-        name, _, money = text.partition("=")
-        try:
-            usdt_e8 = to_e8(money)
-        except DataError:
-            usdt_e8 = -1
-        if not name.isidentifier() or usdt_e8 < 0:
+        found = _ACCOUNT.fullmatch(text)
+        if found is None:
             raise UsageError(f"--account {text}: write a name and its USDT, like main=70")
-        plans.append(AccountPlan(name, usdt_e8))
+        plans.append(AccountPlan(found[1], to_e8(found[2])))
     if len({plan.name for plan in plans}) != len(plans):
         raise UsageError("--account: each name once")
     return VenueTerms(plans, seed, load(faults) if faults is not None else (), orderly=orderly)

@@ -1,4 +1,7 @@
-"""``emulator``: the embedded exchange as its own process on loopback, on a generated market or on a recording."""
+"""``emulator``: the embedded exchange as its own process on loopback, on a generated market or on a recording.
+
+With accounts it can be traded on: the ready line then holds their keys, which are worth nothing anywhere else.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,12 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Prints one JSON line on stdout when ready; ends on SIGTERM, SIGINT, or when its parent's pipe closes."""
     from exchange.emulator.process import host, rehearsal_terms
 
+    terms = rehearsal_terms(
+        arguments.account,
+        seed=arguments.seed or 0,
+        faults=Path(arguments.faults) if arguments.faults else None,
+        orderly=arguments.orderly,
+    )
     speed = None if arguments.speed == math.inf else arguments.speed
     market = tape(Path(arguments.tape)) if arguments.tape else generated(settings, arguments.seed)
     kept = log.start(  # to stderr alone: the file belongs to the run
@@ -33,8 +42,16 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         feed=EMBEDDED,
     )
     try:
-        terms = rehearsal_terms(arguments.account, seed=arguments.seed or 0)
-        return int(host(market, port=arguments.port, speed=speed, recorded=bool(arguments.tape), terms=terms))
+        return int(
+            host(
+                market,
+                port=arguments.port,
+                speed=speed,
+                recorded=bool(arguments.tape),
+                terms=terms,
+                audit=Path(arguments.audit) if arguments.audit else None,
+            )
+        )
     except OSError as error:
         if not arguments.port or error.errno not in REFUSED:
             raise

@@ -3,7 +3,7 @@
 A start that needs nothing costs one hash of the lock file. The stamp of an environment holds the hashes of the locks
 it was filled from; a mark stands in it while packages are being installed, so an interrupted set-up is seen and made
 again. A lock file keeps two starts from setting up at once. ``SCALPER_NO_BOOTSTRAP=1`` turns all of it off: container
-images set it, because there the image is the environment.
+images set it, because there the image is the environment. Separate environments are made only where they are asked for.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ REEXECUTED = "_SCALPER_REEXECUTED"  # guards against an environment that does no
 STAMP = ".scalper-locks"
 MARK = ".scalper-installing"
 INSTALL_SECONDS_MAX = 900  # a slow line needs two minutes for 60 MB; a quarter of an hour is a broken one
+SEPARATE = {"conformance": ("conformance-connector", "conformance-ccxt", "conformance-python-binance")}
+"""Test groups whose packages get environments of their own, because their pins conflict: the lock files' names"""
 OWN_ROOMS = frozenset(
     ["config", "core", "data_collector", "exchange", "interface", "models", "research", "storage", "utils", "wiring"]
 )
@@ -54,6 +56,20 @@ def ensure(root: Path, locks: Sequence[Path], words: Sequence[str]) -> None:
     if not inside:
         _continue_in(home, words)
     os.environ.pop(REEXECUTED, None)
+
+
+def separate(root: Path, name: str) -> Path:
+    """The interpreter of ``.venv-NAME``, which holds the packages of ``requirements-NAME.lock`` and no others.
+
+    Made when it is not there. Raises ScalperError (code SETUP).
+    """
+    lock = root / f"requirements-{name}.lock"
+    if not lock.is_file():
+        raise ScalperError(f"there is no package group file {lock.name} beside main.py", code="SETUP")
+    home = root / f".venv-{name}"
+    if not stamped(home, [lock]):
+        _set_up(root, home, [lock])
+    return python_of(home)
 
 
 def environment_folder(root: Path) -> Path:

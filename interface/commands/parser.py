@@ -222,7 +222,13 @@ def _stop(parser: argparse.ArgumentParser) -> None:
 
 
 def _test(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--group", action="append", default=[], help="install this package group too, such as bench")
+    parser.add_argument(
+        "--group",
+        action="append",
+        default=[],
+        metavar="GROUP",
+        help="install this package group too, such as bench; conformance: only the tests with foreign clients",
+    )
 
 
 def _emulator(parser: argparse.ArgumentParser) -> None:
@@ -232,7 +238,16 @@ def _emulator(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tape", type=filename, metavar="PATH", help="play a recording instead of the generated market"
     )
-    parser.add_argument("--account", action="append", default=[], metavar="NAME=USDT", help="open an account; repeat")
+    parser.add_argument(
+        "--account", action="append", default=[], metavar="NAME=USDT", help="open an account with that much; repeat"
+    )
+    parser.add_argument("--faults", type=filename, metavar="FILE", help="faults to cause, TOML or JSON")
+    parser.add_argument(
+        "--audit", type=filename, metavar="FILE", help="everything that happens to accounts, as JSON lines"
+    )
+    parser.add_argument(
+        "--orderly", action="store_true", help="private events leave at once, in the order in which they happened"
+    )
     parser.add_argument("--json", action="store_true", help="mistakes as JSON too; the ready line always is")
 
 

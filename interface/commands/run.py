@@ -133,7 +133,8 @@ async def _run(
             kept.bind(run_id=parts.run_id, feed=parts.feed)
             _say_start(parts, settings, home)
             parts.files.write_document("config.toml", config)  # a killed run has it too
-            warm = wiring.keep_warm_bot(settings) if settings.execution.keep_warm else None
+            venue_of_orders = None if account is None else account.venue
+            warm = wiring.warmth(settings, parts, venue_of_orders) if settings.execution.keep_warm else None
             desk.attach(parts)
             started_ns = clock.now_ns()
             ended_ns = await _trade(arguments, settings, wish, venue, parts, clock, stop, warm, account)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from config.settings import Settings
+from interface.commands import environment
 from interface.commands.dispatch import ROOT
 from models.error import ScalperError
 
@@ -18,14 +19,21 @@ EXIT_NO_TESTS = 5  # pytest's code when nothing was selected
 
 
 def run(arguments: argparse.Namespace, settings: Settings | None) -> int:
-    """pytest over ``tests``; words behind ``test`` go on to it. Exit 0 when all passed, else pytest's own code or 1."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("SCALPER_")}
-    environment["SCALPER_NO_BOOTSTRAP"] = os.environ.get("SCALPER_NO_BOOTSTRAP", "1")
+    """pytest over ``tests``; words behind ``test`` go on to it. Exit 0 when all passed, else pytest's own code or 1.
+
+    A group with environments of its own is a folder of tests of its own: only these run, once the environments stand.
+    """
+    groups = [group for group in arguments.group if group in environment.SEPARATE]
+    for name in (name for group in groups for name in environment.SEPARATE[group]):
+        environment.separate(ROOT, name)
+    words = [*(f"tests/{group}" for group in groups), *arguments.pytest]
+    variables = {key: value for key, value in os.environ.items() if not key.startswith("SCALPER_")}
+    variables[environment.OFF] = os.environ.get(environment.OFF, "1")
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", *FLAGS, *_side_by_side(arguments.pytest), *arguments.pytest],
+            [sys.executable, "-m", "pytest", *FLAGS, *_side_by_side(words), *words],
             cwd=ROOT,
-            env=environment,
+            env=variables,
             check=False,
         )
     except OSError as error:

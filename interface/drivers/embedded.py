@@ -8,26 +8,37 @@ import json
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from config.secret import Secret
 from models.error import ScalperError, VenueUnreachableError
 
 READY_S = 60.0  # the first start on a machine compiles; later ones take about a second
 STOP_S = 5.0
 
 
+class Credentials(NamedTuple):
+    """Key and secret of an account. Neither stands in its text: what is printed or logged shows that there are some."""
+
+    key: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return "Credentials(…)"
+
+    __str__ = __repr__
+
+
 class Exchange(NamedTuple):
     """Its addresses, and its end: ``gone`` is done, with the exit code, when it has ended by itself (a tape does).
 
-    ``accounts`` has a key (and its secret) by name for the accounts that it was told to open.
+    ``ws_api`` and ``accounts`` (by name) are there when it was started with accounts.
     """
 
     rest_url: str
     stream_url: str
     gone: asyncio.Task[int]
     ws_api: str = ""
-    accounts: Mapping[str, Mapping[str, Secret]] = MappingProxyType({})
+    accounts: Mapping[str, Credentials] = MappingProxyType({})
 
 
 @contextlib.asynccontextmanager
@@ -63,11 +74,7 @@ async def embedded(command: Sequence[str], meanwhile: Callable[[], None]) -> Asy
         document = json.loads(line)
         if "error" in document:
             raise await _told(child, document["error"])
-        accounts = {
-            name: {word: Secret(text, "the embedded exchange") for word, text in words.items()}
-            for name, words in document.get("accounts", {}).items()
-        }
-        yield Exchange(document["rest"], document["streams"], gone, document.get("ws_api", ""), accounts)
+        yield _told_ready(document, gone)
     finally:
         if child.stdin is not None:
             child.stdin.close()
@@ -77,6 +84,14 @@ async def embedded(command: Sequence[str], meanwhile: Callable[[], None]) -> Asy
         if not done:
             child.kill()
             await gone
+
+
+def _told_ready(document: dict[str, Any], gone: asyncio.Task[int]) -> Exchange:
+    """The ready line."""
+    accounts = {
+        name: Credentials(one["key"], one.get("secret", "")) for name, one in document.get("accounts", {}).items()
+    }
+    return Exchange(document["rest"], document["streams"], gone, document.get("ws_api", ""), accounts)
 
 
 async def _told(child: asyncio.subprocess.Process, mistake: dict[str, str]) -> ScalperError:

@@ -18,7 +18,7 @@ from tests.house.sources import (
     tree,
 )
 
-FREE = ("house", "scenarios", "simulation", "faults", "bench", "naive", "fakes")
+FREE = ("house", "scenarios", "simulation", "faults", "bench", "naive", "fakes", "conformance")
 """Folders under tests that follow a subject, not a source file."""
 SUBJECTS = {"test_vectors.py", "test_bench.py"}  # given numbers for all kernels; the small form of a benchmark
 SENTENCE_WORDS_MAX = 60

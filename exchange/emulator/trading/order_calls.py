@@ -22,6 +22,12 @@ BATCH_MAX, CANCELS_MAX = 5, 10
 ROWS_USUAL, ROWS_MAX = 500, 1_000
 WEEK_MS, DAY_MS = 7 * 86_400_000, 86_400_000
 EMPTY_KEPT_MS, KEPT_MS = 3 * DAY_MS, 90 * DAY_MS  # how long a query finds orders without and with fills
+_LISTS = (
+    ("orderIdList", "orderId"),
+    ("origClientOrderIdList", "origClientOrderId"),
+    ("orderidlist", "orderId"),  # as ccxt and python-binance write them, to the live venue too
+    ("origclientorderidlist", "origClientOrderId"),
+)
 ALL_DONE = {"code": 200, "msg": "The operation of cancel all open order is done."}
 
 
@@ -114,7 +120,7 @@ class OrderCalls:
     def cancel_batch(self, account: Account, params: dict[str, str]) -> object:
         symbol = needed(params, "symbol")
         self._pit.contract(symbol)
-        for name, own in (("orderIdList", "orderId"), ("origClientOrderIdList", "origClientOrderId")):
+        for name, own in _LISTS:
             if params.get(name):
                 found = _array(params, name)
                 if not 0 < len(found) <= CANCELS_MAX:

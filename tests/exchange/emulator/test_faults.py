@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -225,3 +226,25 @@ def test_a_bad_file_is_a_usage_error(tmp_path: Path, text: str) -> None:
         load(path)
     with pytest.raises(UsageError, match="No such file"):
         load(tmp_path / "absent.json")
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"lever": "delay", "probability": 7}, "probability is from 0 to 1"),
+        ({"lever": "delay", "nth": 0}, "nth is 1 at least"),
+        ({"lever": "delay", "count": -1}, "not below 0"),
+        ({"lever": "delay", "args": {"s": "1"}}, r"s is a number or \[low, high\]"),
+        ({"lever": "delay", "args": {"s": [1, 2, 3]}}, r"s is a number or \[low, high\]"),
+        ({"lever": "delay", "args": {"s": True}}, r"s is a number or \[low, high\]"),
+        ({"lever": "timeout", "args": {"placed": 1}}, "placed is meant to be like false"),
+        ({"lever": "edit_reply", "args": {"set": []}}, "set is meant to be like {}"),
+        ({"lever": "busy", "args": {"text": ["bare"]}}, 'text is meant to be like "unknown"'),
+    ],
+)
+def test_wrong_numbers_of_a_file_are_told_before_they_act(tmp_path: Path, row: dict[str, Any], said: str) -> None:
+    """What would fail only when the lever is pulled is refused when the file is read, with the fault's place."""
+    path = tmp_path / "faults.json"
+    path.write_text(json.dumps([{"lever": "ban"}, row]))
+    with pytest.raises(UsageError, match=rf"fault 2 \({row['lever']}\): .*{said}"):
+        load(path)

@@ -114,7 +114,13 @@ def test_accounts_faults_and_credentials_of_the_command_line(repository: Path, t
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("text", ["main", "main=", "main=x", "main=-1", "=5", "a b=5", "main=1e-9"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("main", "main=", "main=x", "main=-1", "=5", "a b=5", "main=1e-9", "main=1e9", "main=+5", "main= 5"),
+        *("main=1_0", "main==5", "main=nan", "mäin=5", "5=5", "main=1234567890", "main=0.123456789"),
+    ],
+)
 def test_an_account_has_a_name_and_money(text: str) -> None:
     """Anything else is a usage error that shows how to write it."""
     with pytest.raises(UsageError, match="main=70"):

@@ -168,6 +168,15 @@ def test_a_package_that_is_missed_later_is_one_sentence_too(verb, capsys):
     assert "the package uvloop is missing; install requirements.lock" in capsys.readouterr().err
 
 
+def test_a_group_with_its_own_environments_adds_no_lock_to_ours(verb, monkeypatch):
+    """Other groups' packages go into our environment; a group whose packages stand apart does not."""
+    asked = []
+    monkeypatch.setattr(environment, "ensure", lambda root, locks, words: asked.append([lock.name for lock in locks]))
+    verb(lambda: 0)
+    dispatch.main(["test", "--group", "bench", "--group", "conformance"])
+    assert asked == [["requirements.lock", "requirements-test.lock", "requirements-bench.lock"]]
+
+
 @pytest.mark.parametrize("command", ["run", "demo", "backtest x", "replay x"])
 def test_who_keeps_records_needs_a_folder(verb, tmp_path, capsys, command):
     """Commands that write records are refused before they begin when their folder is a file; the others are not."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,6 +58,28 @@ def test_it_plays_a_recording(tmp_path: Path) -> None:
         assert [one["symbol"] for one in json.loads(answer.read())["symbols"]] == ["ETHUSDT"]
 
 
+def test_accounts_can_be_traded_on(tmp_path: Path) -> None:
+    """With accounts the ready line says where the WebSocket API is and who signs; faults act, the audit has begun."""
+    (tmp_path / "faults.toml").write_text(
+        '[[fault]]\nlever = "error"\nwhen = "GET /fapi/v1/ping"\nargs = { status = 418, code = -1003 }\n'
+    )
+    words = ("--account", "main=70", "--account", "other=0.5", "--faults", "faults.toml", "--audit", "audit.jsonl")
+    with running(tmp_path, *words, "--orderly") as (_, ready):
+        assert ready["ws_api"] == ready["streams"] + "/ws-fapi/v1"
+        assert ready["accounts"].keys() == {"main", "other"}
+        assert all(one.keys() == {"key", "secret"} for one in ready["accounts"].values())
+        with pytest.raises(urllib.error.HTTPError, match="418"):
+            urllib.request.urlopen(f"{ready['rest']}/fapi/v1/ping", timeout=WAIT_S)
+        told = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
+    assert {"main", "other"} <= {record.get("account") for record in told}
+
+
+def test_without_accounts_nothing_is_said_of_them(tmp_path: Path) -> None:
+    """The ready line of a market alone has its two addresses only."""
+    with running(tmp_path) as (_, ready):
+        assert ready.keys() == {"ready", "rest", "streams"}
+
+
 def test_a_port_that_is_taken_is_one_sentence(tmp_path: Path) -> None:
     """A port for REST or, one above, for the streams that somebody holds ends with exit code 4 and what to do."""
     with socket.socket() as holder:
@@ -78,6 +101,12 @@ def test_a_port_that_is_taken_is_one_sentence(tmp_path: Path) -> None:
         (["--speed", "0.5"], "--speed: '0.5' is not a speed; write a number from 1 to 1000, or max"),
         (["--seed", "-1"], "--seed: '-1' is not a seed; write a whole number from 0 to 2^63 - 1"),
         (["--tape", "absent"], "absent does not exist; give the folder of a recording"),
+        (["--account", "main"], "--account main: write a name and its USDT, like main=70"),
+        (["--account", "main=-1"], "--account main=-1: write a name and its USDT, like main=70"),
+        (["--account", "a=1", "--account", "a=2"], "--account: each name once"),
+        (["--faults", "absent.toml"], "--faults absent.toml: No such file or directory"),
+        (["--faults", ""], "--faults: the path is empty; name a file or folder"),
+        (["--audit", "absent/audit.jsonl"], "--audit absent/audit.jsonl: No such file or directory"),
         (["--set", "feed.symbols=NOPEUSDT"], "the generator has no contract 'NOPEUSDT'; it knows BTCUSDT, ETHUSDT"),
     ],
 )
@@ -86,6 +115,24 @@ def test_mistakes_stand_where_the_ready_line_would(words: list[str], sentence: s
     plain, document = inside("emulator", *words), inside("emulator", *words, "--json")
     assert (plain.code, plain.out, document.code, document.err) == (2, "", 2, "")
     assert sentence in plain.sentence and sentence in document.document["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("[", "--faults faults.json: Expecting value: line 1 column 2 (char 1)"),
+        ("{}", "--faults faults.json: Expected `array`, got `object`"),
+        ('[{"lever": "zzz"}]', "--faults faults.json: there is no lever 'zzz'; there are "),
+        ('[{"lever": "delay", "args": {"s": "x"}}]', 'fault 1 (delay): s is a number or [low, high], not "x"'),
+        ("[" * 100_000, "--faults faults.json: lists in lists without end"),
+        ('[{"lever": "error", "wen": ""}]', "--faults faults.json: Object contains unknown field `wen`"),
+    ],
+)
+def test_a_file_of_faults_with_a_mistake_is_one_sentence(alone: Path, text: str, mistake: str) -> None:
+    """Exit code 2, the file and what is wrong in it."""
+    (alone / "faults.json").write_text(text)
+    ran = inside("emulator", "--faults", "faults.json")
+    assert (ran.code, ran.out) == (2, "") and mistake in ran.sentence
 
 
 def test_the_generated_market_has_the_contracts_of_the_settings() -> None:

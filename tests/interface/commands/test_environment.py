@@ -105,6 +105,24 @@ def test_group_is_added_and_kept(root, commands):
     assert (start(root), start(root, "requirements-test.lock"), commands) == (".venv", ".venv", [])
 
 
+def test_a_separate_environment_holds_one_lock_and_is_made_once(root, commands):
+    """It stands beside the others under its own name, with nothing of requirements.lock in it."""
+    (root / "requirements-foreign.lock").write_text("gamma==3 --hash=sha256:03\n", encoding="utf-8")
+    home = root / ".venv-foreign"
+    assert environment.separate(root, "foreign") == environment.python_of(home)
+    assert commands == [["-m", "venv", "--clear"], ["install", "requirements-foreign.lock"]]
+    commands.clear()
+    assert environment.separate(root, "foreign") == environment.python_of(home) and not commands
+    assert not (root / ".venv").exists()
+
+
+def test_a_separate_environment_needs_its_lock(root, commands):
+    """Without the lock file nothing is made and the sentence names the file."""
+    with pytest.raises(ScalperError, match=r"no package group file requirements-x\.lock"):
+        environment.separate(root, "x")
+    assert not commands and not (root / ".venv-x").exists()
+
+
 def test_interrupted_set_up_is_made_again(root, commands):
     """An environment in which packages were being installed is made anew."""
     start(root)

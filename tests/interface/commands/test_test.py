@@ -64,3 +64,20 @@ def test_the_whole_suite_runs_on_all_cores(ran, monkeypatch):
     monkeypatch.setattr(verb.os, "sched_getaffinity", lambda _: {0}, raising=False)
     _, [_, (command, _)] = ran(0)
     assert "-n" not in command
+
+
+def test_a_group_with_its_own_environments_is_a_folder_of_tests(ran, monkeypatch):
+    """Its environments are made first; then its folder alone runs, in one process, narrowed by the words behind it."""
+    made = []
+    monkeypatch.setattr(verb.environment, "separate", lambda root, name: made.append((root, name)))
+    _, [(command, _)] = ran(0, "--group", "conformance", "-k", "ccxt")
+    assert command == [sys.executable, "-m", "pytest", *verb.FLAGS, "tests/conformance", "-k", "ccxt"]
+    assert made == [(ROOT, name) for name in verb.environment.SEPARATE["conformance"]]
+
+
+def test_every_environment_of_a_group_has_its_lock():
+    """Each lock file is there, pins with hashes, and names no index."""
+    for names in verb.environment.SEPARATE.values():
+        for name in names:
+            text = (ROOT / f"requirements-{name}.lock").read_text(encoding="utf-8")
+            assert "==" in text and "--hash=sha256:" in text and "index-url" not in text

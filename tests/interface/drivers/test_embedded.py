@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from interface.drivers import embedded as module
-from interface.drivers.embedded import embedded
+from interface.drivers.embedded import Exchange, embedded
 from models.error import ScalperError, VenueUnreachableError
 
 READY = "print(json.dumps({'rest': 'r', 'streams': str(os.getpid()), 'session': os.getsid(0)}), flush=True)"
@@ -49,6 +49,21 @@ def test_its_addresses_are_given_once_it_is_ready() -> None:
     """REST and stream address come from the child's ready line; our own work is done while it starts."""
     rest, _, order = entered(program(READY, "sys.stdin.read()"))
     assert (rest, order) == ("r", ["meanwhile", "ready"])
+
+
+def test_accounts_are_handed_on_and_never_shown() -> None:
+    """The WebSocket API's address and key and secret of each account are there to use and in no text of theirs."""
+    accounts = {"main": {"key": "K-canary", "secret": "S-canary"}}
+    line = {"rest": "r", "streams": "s", "ws_api": "w", "accounts": accounts}
+
+    async def run() -> Exchange:
+        async with embedded(program(f"print({json.dumps(line)!r}, flush=True)"), lambda: None) as exchange:
+            return exchange
+
+    exchange = asyncio.run(run())
+    assert (exchange.ws_api, exchange.accounts["main"]) == ("w", ("K-canary", "S-canary"))
+    shown = f"{exchange} {exchange!r} {exchange.accounts} {exchange.accounts['main']} {exchange.accounts['main']!r}"
+    assert "canary" not in shown
 
 
 def test_it_ends_with_us() -> None:

@@ -102,6 +102,15 @@ def test_a_batch_of_cancels_takes_either_list() -> None:
     scene.expect_refused(-1102, "DELETE /fapi/v1/batchOrders", symbol=BTC)
 
 
+def test_the_lists_of_a_batch_of_cancels_may_be_written_small() -> None:
+    """The names in lower case, as two foreign clients send them, mean the same lists."""
+    scene = Scene()
+    placed = _limits(scene, 2)
+    scene.call("DELETE /fapi/v1/batchOrders", symbol=BTC, orderidlist=json.dumps([placed[0]["orderId"]]))
+    scene.call("DELETE /fapi/v1/batchOrders", symbol=BTC, origclientorderidlist='["n1"]')
+    assert not scene.account.live
+
+
 def test_cancel_all_is_for_one_contract() -> None:
     """Other contracts' orders stay."""
     scene = Scene()
