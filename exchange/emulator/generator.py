@@ -60,6 +60,11 @@ class Generator:
         return self._flows
 
     @property
+    def begun(self) -> bool:
+        """Whether somebody has woken it."""
+        return self._begin_ms is not None
+
+    @property
     def now_ns(self) -> int:
         """Venue time up to which events have been given out."""
         return self._now_ms * NS_PER_MS

@@ -12,6 +12,7 @@ from exchange.emulator.faults import Fault
 from exchange.emulator.generator import Generator
 from exchange.emulator.http import Reply, Request
 from exchange.emulator.server import Emulator
+from exchange.emulator.trading.desk import TradingDesk
 from exchange.emulator.venue import AccountPlan, Venue, VenueClock, VenueTerms
 from models.instrument import E8
 from tests.exchange.emulator.client import START_NS, Talk, running
@@ -155,7 +156,7 @@ def test_events_of_market_and_time_are_released() -> None:
                 self.emit(self.accounts["main"], event("ORDER_TRADE_UPDATE"))
 
     async def doing(trader: Trader) -> list[str]:
-        async with trader.private() as socket:
+        async with trader.private() as socket, trader.talk.socket("/public/ws/btcusdt@bookTicker"):
             trader.desk.frames = 0
             return [(await socket.event())["e"] for _ in range(2)]
 
@@ -239,3 +240,16 @@ def test_leaving_ends_http_connections_too() -> None:
         return left, len(exchange.venue.http_connections)
 
     assert asyncio.run(run()) == (b"", 0)
+
+
+def test_an_order_wakes_the_market() -> None:
+    """Whoever trades without reading a stream does not trade in a market that stands still; asking wakes nobody."""
+
+    async def doing(trader: Trader) -> tuple[bool, bool]:
+        await trader.call("GET /fapi/v3/account")
+        asleep = trader.venue.market.begun
+        await trader.order(type="MARKET", quantity="0.001")
+        await trader.talk.until(lambda: trader.venue.market.begun)
+        return asleep, trader.venue.market.begun
+
+    assert trading(doing, desk=TradingDesk, speed=20) == (False, True)
