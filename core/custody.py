@@ -316,6 +316,8 @@ class Custody:
             if len(self._adopted_ns) == ADOPTIONS_MAX and self._adopted_ns[0] > self._out.now_ns - HOUR_NS:
                 self._brakes.block(Cause.POSITION, f"{ADOPTIONS_MAX} differences from the venue within an hour")
         self._account.adopt(trader, held, wallet_e8)
+        if not self.ready and self._brakes.wants_flat:  # a halt of a run before, and what that run could not close
+            self._account.exit(trader, "emergency_exit")
 
     def _external(self, detail: str) -> None:
         self._brakes.block(Cause.EXTERNAL, detail)

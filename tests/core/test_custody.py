@@ -137,6 +137,16 @@ def test_a_stop_found_is_kept() -> None:
     assert scene.blocked == "NORMAL"
 
 
+def test_what_a_halted_run_left_open_is_protected_and_closed() -> None:
+    """Halted by a run before, a position found at the start gets its stop and leaves: the halt wanted to be flat."""
+    scene = Scene()
+    scene.book()
+    scene.command("kill")
+    scene.command("start")
+    scene.read(lots=5)
+    assert [order.purpose for order in orders_of(scene.log)] == [Purpose.STOP, Purpose.EXIT]
+
+
 def test_strays_of_a_run_before_are_cancelled() -> None:
     """An entry left by a run before, and a stop without a position, are taken back as what they are."""
     scene = Scene()
