@@ -17,9 +17,10 @@ from config.rules import require_hosts
 from config.secret import load_secret
 from config.settings import Settings
 from core.session import Session
+from core.strategies.strategy import Strategy
 from data_collector.ear import Ear
 from data_collector.picows_transport import open_picows
-from exchange.binance.assembly import Addresses, binance_venue
+from exchange.binance.assembly import Addresses, Bounds, binance_venue
 from exchange.binance.requests import Terms
 from exchange.binance.rest import premium_of
 from exchange.binance.shape import shaped
@@ -124,6 +125,7 @@ async def open_account(
     clock: RunClock,
     *,
     change: bool = True,
+    bounds: Bounds | None = None,
 ) -> Opened:
     """Connect, prove that signed calls are understood, give the account its shape (with ``change``)."""
     limits = feed_limits(settings)
@@ -141,6 +143,7 @@ async def open_account(
             terms=Terms(
                 recv_window_ms=settings.execution.recv_window_ms, working_type=settings.execution.stop_working_type
             ),
+            bounds=bounds,
             ledger=venue.market.ledger,
         )
 
@@ -167,6 +170,7 @@ def real_sockets(
     started_ns: int,
     speed: float,
     observer: Callable[[Note], None] | None,
+    strategy: Strategy | None = None,
 ) -> Parts:
     """The live engine on a real account, recording and journal on."""
     place = Place(settings, mode, started_ns)
@@ -184,6 +188,7 @@ def real_sockets(
         record=settings.feed.record,
         observer=observer,
         venue=account.side.venue,
+        strategy=strategy,
     )
     account.side.join(parts)
     return parts
