@@ -56,6 +56,13 @@ SPEED = 5.0
 WITHIN_S = 10.0
 """Real seconds after which a test that still waits has failed."""
 
+NUMBERS = (
+    "messages_per_s", "messages_per_10s", "messages_per_min", "repeat_entries_max", "entries_per_hour",
+    "entries_per_day",
+)  # fmt: skip
+PERCENTS = ("fee_budget_pct", "daily_loss_soft_pct", "daily_loss_hard_pct", "drawdown_max_pct")
+"""Limits that end no test: a run of many round trips is as good as one, and a busy machine is no fault of the market."""
+
 Script = Callable[["Scene"], Awaitable[Any]]
 
 
@@ -92,7 +99,15 @@ def settings(data: Path, venue: Emulator, **sections: dict[str, Any]) -> Setting
         "feed": {"rest_url": venue.rest_url, "stream_url": venue.stream_url, "deliver_timeout_s": 10.0, "prime": False},
         "execution": {"keep_warm": False},
         "strategy": {"params": msgspec.structs.replace(base.strategy.params, cooldown_s=0)},
-        "risk": {"repeat_entries_max": 100, "order_value_max_equity": 3.0, "position_value_max_equity": 6.0},
+        "risk": {
+            "order_value_max_equity": 3.0,
+            "position_value_max_equity": 6.0,
+            **dict.fromkeys(NUMBERS, 100_000),
+            **dict.fromkeys(PERCENTS, 100.0),
+            "streak_pause": 1_000,
+            "streak_halt": 1_001,
+            "duplicate_window_ms": 1,
+        },
     }
     for name, fields in sections.items():
         given[name] = {**given.get(name, {}), **fields}
@@ -276,7 +291,9 @@ class Scene:
         self.session.wake(now_ns, intent.instrument, bits)
 
     def enter(self, side: Side = Side.BUY) -> str:
-        """An entry leaves; its client id, or empty when it was refused: ``refusal`` says why."""
+        """The strategy wants in, now; the client id of the entry under way, or empty: ``refusal`` says why. See
+        ``entered``.
+        """
         self.ask(Intent(0, side, Purpose.ENTRY, "test"), Bits.ENTRY)
         return self.trader.entry_id
 
@@ -323,11 +340,21 @@ class Scene:
             and self.trader.state is PositionState.FLAT
         )
 
+    async def entered(self, side: Side = Side.BUY) -> str:
+        """An entry that has left, as soon as the market lets it; its client id."""
+        name = ""
+
+        def tried() -> bool:
+            nonlocal name
+            name = self.enter(side) if self.can_enter else ""
+            return bool(name)
+
+        await self.until(tried, "an entry that leaves")
+        return name
+
     async def open(self, side: Side = Side.BUY) -> str:
         """A position with its stop at the exchange; the entry's client id."""
-        await self.normal()
-        name = self.enter(side)
-        assert name, self.refusal
+        name = await self.entered(side)
         await self.until(lambda: self.protected, "a protected position")
         return name
 
