@@ -77,6 +77,7 @@ class Account:
         if lots == 0 or (trader.state is PositionState.EXITING and trader.retry_ns == FAR_NS):
             return
         trader.exit_reason = trader.exit_reason or reason
+        trader.exit_since_ns = min(trader.exit_since_ns, self._out.now_ns)
         trader.retry_ns = FAR_NS
         side, price = records.side_of(lots), self._exit_price(trader)
         approved = self._gate.reduce(trader.index, side, abs(lots), self._out.now_ns, self.ledger, price)
@@ -228,7 +229,7 @@ class Account:
         trader.move(PositionEvent.CLOSED)
         trader.exit_reason = ""
         trader.exit_refusals = 0
-        trader.retry_ns = FAR_NS
+        trader.exit_since_ns = trader.retry_ns = FAR_NS
         trader.cooldown_until_ns = self._out.now_ns + self._params.cooldown_s * SECOND_NS
         stop = self.orders.get(trader.stop_id)
         if stop is not None:

@@ -36,6 +36,7 @@ SILENCE_NS = 2 * SECOND_NS  # F39: an order without any word is asked for
 EXIT_SILENCE_NS = SECOND_NS  # an exit without any word is sent again: it can only reduce
 CANCEL_NS = 500 * MS  # a cancel without effect is sent again
 BARE_NS = 3 * SECOND_NS  # P25: a position without a stop is closed after this
+EXIT_LATE_NS = 2 * SECOND_NS  # F19: an exit that takes so long is told
 UNKNOWN_NS = 60 * SECOND_NS  # P18
 HOUR_NS = 3_600 * SECOND_NS
 SETTLED_NS = 500 * MS  # a reading judges only what nobody touched for so long before it
@@ -100,6 +101,7 @@ class Custody:
         for trader in self._traders:
             self._guard(trader, now)
             self._tidy(trader)
+        self._late_exits(now)
         if (self._asked_ns >= 0 and now >= self._asked_ns + UNREAD_NS) or now >= self._inspect_ns:
             self._inspect()
         if self._read_ns >= 0 and now >= self._read_ns + BLIND_NS:
@@ -124,6 +126,15 @@ class Custody:
             and trader.state is PositionState.EXITING
         ):
             trader.retry_ns = now
+
+    def _late_exits(self, now: int) -> None:
+        """F19: say that a wanted exit does not come about, until it has."""
+        late = [trader for trader in self._traders if now >= trader.exit_since_ns + EXIT_LATE_NS]
+        for trader in late:
+            what = f"{trader.instrument.symbol}: {trader.exit_reason}"
+            self._brakes.block(Cause.EXIT_LATE, f"{what} wanted for {EXIT_LATE_NS // SECOND_NS} s and not flat")
+        if not late:
+            self._brakes.lift(Cause.EXIT_LATE)
 
     def _guard(self, trader: Trader, now: int) -> None:
         """P25: a position is covered by a living stop, or closed after three seconds."""

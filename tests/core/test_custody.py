@@ -10,7 +10,7 @@ from core.kernels.book import NO_BID
 from core.risk.mode import Cause
 from models.action import Cancel, Inspect, Query
 from models.control import Operating
-from models.event import AccountTruth, Balance, Fill, Held, MarginCall, NotFound, Standing
+from models.event import AccountTruth, Balance, Command, Fill, Held, MarginCall, NotFound, Standing
 from models.instrument import E8
 from models.order import ApprovedOrder, OrderState, OrderType, Purpose, Side
 from tests.builders import MS, SECOND
@@ -280,6 +280,22 @@ def test_an_exit_without_a_word_is_sent_again() -> None:
     again = orders_of([action for action in scene.run(1_300) if action], Purpose.EXIT)  # type: ignore[arg-type]
     assert len(again) == 1 and again[0].client_id != first.client_id
     assert first.reduce_only and again[0].reduce_only
+
+
+def test_an_exit_that_takes_two_seconds_is_told() -> None:
+    """F19: a closing that does not come about is said as a cause, until the position is flat."""
+    scene = held()
+    scene.step(Command(scene.now_ns, "flatten", "test", ""))
+    scene.command("allow_entries")
+    exit_id = scene.engine.traders[0].exit_id
+    scene.run(1_900)
+    assert Cause.EXIT_LATE not in scene.engine.mode.causes
+    scene.run(200)
+    assert "not flat" in scene.engine.mode.causes[Cause.EXIT_LATE]
+    position = scene.engine.traders[0].position
+    scene.step(Fill(scene.now_ns, exit_id, 77, 0, Side.SELL, MID, position.lots, 0, False, scene.now_ns))
+    scene.run(200)
+    assert Cause.EXIT_LATE not in scene.engine.mode.causes
 
 
 def test_a_refused_market_exit_becomes_a_limit_order() -> None:

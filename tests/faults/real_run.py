@@ -33,6 +33,7 @@ from core.risk.mode import Cause
 from core.strategies.strategy import Asks, Decline, View
 from exchange.binance.account_rest import CallLimits
 from exchange.binance.assembly import Addresses, Bounds
+from exchange.binance.quota import Quota
 from exchange.binance.signing import HmacSigner
 from exchange.binance.user_stream import StreamLimits
 from exchange.binance.venue import BinanceVenue, VenueLimits
@@ -61,7 +62,7 @@ NUMBERS = (
     "entries_per_day",
 )  # fmt: skip
 PERCENTS = ("fee_budget_pct", "daily_loss_soft_pct", "daily_loss_hard_pct", "drawdown_max_pct")
-"""Limits that end no test: a run of many round trips is as good as one, and a busy machine is no fault of the market."""
+"""Limits that end no test: many round trips are as good as one, and a busy machine is no fault of the market."""
 
 Script = Callable[["Scene"], Awaitable[Any]]
 
@@ -126,6 +127,8 @@ class Scripted:
 
     def decide(self, view: View) -> Intent | Decline | None:
         answer, self.next = self.next, None
+        if answer is not None and answer.purpose is Purpose.ENTRY and (view.busy or view.position):
+            return Decline("BUSY", "one position at a time")
         return answer
 
     def state(self) -> dict[str, object]:
@@ -232,6 +235,11 @@ class Scene:
     def venue(self) -> BinanceVenue:
         """The client side."""
         return self.bot.side.venue
+
+    @property
+    def quota(self) -> Quota:
+        """What the client knows of the venue's limits."""
+        return self.venue._quota
 
     @property
     def account(self) -> Account:
