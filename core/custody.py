@@ -149,7 +149,12 @@ class Custody:
             self._account.exit(trader, "emergency_exit")
 
     def _tidy(self, trader: Trader) -> None:
-        """No stop without a position, and one only: what is left over beside a proven one, or alone, is taken back."""
+        """No stop without a position, and one only: what is left over beside a proven one, or alone, is taken back.
+
+        Before the first reading nobody knows of a position: a stop of a run before may protect one.
+        """
+        if self._account.adopted_ns < 0:
+            return
         if trader.position.lots and self._stop_of(trader) is None:
             return
         for order in self._account.orders.alive(trader.index, Purpose.STOP):

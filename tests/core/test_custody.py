@@ -10,9 +10,9 @@ from core.kernels.book import NO_BID
 from core.risk.mode import Cause
 from models.action import Cancel, Inspect, Query
 from models.control import Operating
-from models.event import AccountTruth, Balance, Command, Fill, Held, MarginCall, NotFound, Standing
+from models.event import AccountTruth, Balance, Command, Fill, Held, Inherited, MarginCall, NotFound, Standing
 from models.instrument import E8
-from models.order import ApprovedOrder, OrderState, OrderType, Purpose, Side
+from models.order import ApprovedOrder, OrderState, OrderType, Purpose, Side, TimeInForce
 from tests.builders import MS, SECOND
 from tests.core.desk import INSTRUMENT, MID, Desk, cancels, orders_of, settings
 
@@ -145,6 +145,22 @@ def test_what_a_halted_run_left_open_is_protected_and_closed() -> None:
     scene.command("start")
     scene.read(lots=5)
     assert [order.purpose for order in orders_of(scene.log)] == [Purpose.STOP, Purpose.EXIT]
+
+
+def test_a_stop_of_a_run_before_stays_until_the_account_was_read() -> None:
+    """F46: found by a query before the first reading, an inherited stop is kept: nobody knows yet what it protects."""
+    scene = Scene()
+    scene.book()
+    stop = ApprovedOrder(
+        "scoldrun00s000003", 0, Side.SELL, OrderType.STOP_MARKET, TimeInForce.GTC, 0, 5, MID - 38_500, True,
+        Purpose.STOP, scene.now_ns,
+    )  # fmt: skip
+    scene.step(Inherited(scene.now_ns, None, (stop,), ()))
+    scene.command("start")
+    scene.report(stop, OrderState.ACCEPTED)
+    assert cancels(scene.run(3_000)) == []
+    scene.read(shown(stop), lots=5)
+    assert (cancels(scene.log), orders_of(scene.log), scene.engine.traders[0].stop_id) == ([], [], stop.client_id)
 
 
 def test_strays_of_a_run_before_are_cancelled() -> None:

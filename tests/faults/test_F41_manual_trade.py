@@ -14,7 +14,7 @@ def by_hand(scene: Scene, side: str, lots: int) -> None:
 
 
 def test_what_a_hand_does_is_taken_over(tmp_path: Path) -> None:
-    """Closed by hand it is flat here too and nothing is sent against it; opened by hand it gets a stop, and entries wait
+    """Closed by hand it is flat here too and nothing is sent against it; opened by hand it gets a stop and entries wait
     until it is gone; flipped by hand the stop changes sides."""
 
     async def script(scene: Scene) -> None:

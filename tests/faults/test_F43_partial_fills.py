@@ -8,6 +8,7 @@ import pytest
 
 from models.order import Purpose
 from tests.faults.real_run import Scene, running
+from tests.faults.venue_hands import still
 
 
 @pytest.mark.parametrize("parts", [(1,), (1, 1)])
@@ -17,8 +18,8 @@ def test_the_stop_covers_every_part(tmp_path: Path, parts: tuple[int, ...]) -> N
 
     async def script(scene: Scene) -> None:
         await scene.normal()
-        name = scene.enter()
-        assert name, scene.refusal
+        still(scene)
+        name = await scene.entered()
         await scene.until(lambda: name in scene.account.by_client, "the entry resting")
         asked = scene.engine.orders.get(name)
         assert asked is not None and asked.approved.quantity > sum(parts)

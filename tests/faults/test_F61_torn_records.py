@@ -71,7 +71,7 @@ def spoilt(path: Path, data: bytes) -> Inherited | None:
 
 
 def test_cut_at_any_byte_it_is_an_earlier_state(tmp_path: Path) -> None:
-    """Cut anywhere it leaves a state that existed, never newer with fewer bytes; without a whole header it is refused."""
+    """Cut anywhere it leaves a state that existed, never newer with fewer bytes, or refused without a header."""
     path, left = story(tmp_path)
     data = path.read_bytes()
     newest = -1
@@ -87,7 +87,7 @@ def test_cut_at_any_byte_it_is_an_earlier_state(tmp_path: Path) -> None:
 
 
 def test_a_flipped_bit_is_never_absorbed(tmp_path: Path) -> None:
-    """One changed bit anywhere gives an earlier state or a refusal with the file's name: never a state that never was."""
+    """One changed bit gives an earlier state or a refusal with the file's name: never a state that never was."""
     path, left = story(tmp_path)
     data = bytearray(path.read_bytes())
     refused = 0
