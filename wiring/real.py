@@ -23,6 +23,7 @@ from data_collector.picows_transport import open_picows
 from exchange.binance.assembly import Addresses, Bounds, binance_venue
 from exchange.binance.requests import Terms
 from exchange.binance.rest import premium_of
+from exchange.binance.rules import RuleWatch
 from exchange.binance.shape import shaped
 from exchange.binance.signing import HmacSigner, Signer, signer_of
 from exchange.binance.venue import BinanceVenue
@@ -47,6 +48,9 @@ class Access(NamedTuple):
     signer: Signer
 
 
+MakeVenue = Callable[[Callable[[Event], None]], BinanceVenue]
+
+
 class AccountSide:
     """The account of one run: made before the run's parts, opened by the driver when the market is heard.
 
@@ -54,11 +58,13 @@ class AccountSide:
     takes each from where it stands.
     """
 
-    def __init__(self, make: Callable[[Callable[[Event], None]], BinanceVenue], now_ns: Callable[[], int]) -> None:
+    def __init__(self, make: MakeVenue, now_ns: Callable[[], int], rules: RuleWatch) -> None:
         self._session: Session | None = None
         self._ear: Ear | None = None
         self._now_ns = now_ns
         self.left: Inherited | None = None  # by the run before
+        self.rules = rules
+        rules.tell = self._told
         self.venue = make(self._told)
 
     def join(self, parts: Parts) -> None:
@@ -72,11 +78,13 @@ class AccountSide:
             self.venue.recall(left.orders)
             self._session.event(left)
         await self.venue.start()
+        self.rules.start()
         if self._ear is not None:
             self._ear.fact(Command(self._now_ns(), "start", RUN, "the account is connected"))
 
     async def close(self) -> None:
         """Nothing is told any more."""
+        await self.rules.close()
         await self.venue.close()
 
     def _told(self, event: Event) -> None:
@@ -129,6 +137,7 @@ async def open_account(
 ) -> Opened:
     """Connect, prove that signed calls are understood, give the account its shape (with ``change``)."""
     limits = feed_limits(settings)
+    rules = RuleWatch(venue.market.exchange_info, venue.instruments, clock.now_ns)
 
     def make(tell: Callable[[Event], None]) -> BinanceVenue:
         return binance_venue(
@@ -144,10 +153,11 @@ async def open_account(
                 recv_window_ms=settings.execution.recv_window_ms, working_type=settings.execution.stop_working_type
             ),
             bounds=bounds,
+            refresh=rules.refresh,
             ledger=venue.market.ledger,
         )
 
-    account = AccountSide(make, clock.now_ns)
+    account = AccountSide(make, clock.now_ns, rules)
     stack.push_async_callback(account.close)
     await account.venue.connect()
     await account.venue.account.prove_signing(venue.instruments[0].symbol)

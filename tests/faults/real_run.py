@@ -4,7 +4,8 @@
 Orders are provoked by hand: ``scene.enter()``, ``scene.leave()``; the scripted strategy has no idea of its own. Faults
 are pulled by ``scene.arm(...)`` (``exchange.emulator.levers``). A script waits by ``await scene.until(...)``, which
 fails after a deadline and tells what the bot looked like. ``SPEED`` venue seconds pass in a real one, so that deadlines
-of seconds cost tenths; the bounds of the venue's parts shrink with them.
+of seconds cost tenths; the bounds of the venue's parts shrink with them. A fault's ``at_s`` and ``for_s`` are venue
+seconds, the seconds a lever delays something by are real ones.
 
 For a restart open the two apart: ``async with exchange() as venue: async with Bot(venue, folder) as bot: ...`` (see
 ``test_real_run``). Leaving a bot's block ends it as a kill would: nothing is closed, cancelled or said;
@@ -154,14 +155,14 @@ class Bot:
     """One run of the bot on an open exchange: from the first connection to its end, in this process."""
 
     def __init__(self, venue: Emulator, data: Path, *, speed: float = SPEED, limits: Bounds | None = None,
-                 mode: str = "testnet", **sections: dict[str, Any]) -> None:  # fmt: skip
+                 mode: str = "testnet", secret: str = "", **sections: dict[str, Any]) -> None:  # fmt: skip
         self.notes: list[Note] = []
         self.clock = RunClock(venue.now_ns(), speed)
         self.parts: Parts
         self.side: wiring.AccountSide
         self.strategy = Scripted()
         self.failures: list[str] = []  # of the loop: tasks that raised where nobody waits
-        self._exchange, self._data, self._mode = venue, data, mode
+        self._exchange, self._data, self._mode, self._secret = venue, data, mode, secret
         self._speed, self._limits, self._sections = speed, limits or bounds(speed), sections
         self._stop = asyncio.Event()
         self._stack = contextlib.AsyncExitStack()
@@ -195,7 +196,7 @@ class Bot:
         addresses = Addresses(
             rest=urls.rest_url, private=f"{urls.stream_url}/private", ws_api=f"{urls.stream_url}/ws-fapi/v1"
         )
-        return wiring.Access(addresses, HmacSigner(Secret(key.key, "test"), Secret(key.secret, "test")))
+        return wiring.Access(addresses, HmacSigner(Secret(key.key, "test"), Secret(self._secret or key.secret, "test")))
 
     async def __aexit__(self, *_: object) -> None:
         if self._task is not None and not self._task.done():
