@@ -392,6 +392,34 @@ def test_with_a_stop_that_two_readings_do_not_show_the_position_leaves() -> None
     assert orders_of(scene.log, Purpose.EXIT)
 
 
+@pytest.mark.parametrize(("state", "reason"), [(OrderState.REJECTED, "-4120"), (OrderState.CANCELED, "")])
+def test_two_stops_refused_or_taken_away_end_the_entries(state: OrderState, reason: str) -> None:
+    """F51, F56: where the venue takes or keeps no stop a second position is the last one until a person looks."""
+    scene = Scene().begun()
+    for count in (1, 2):
+        scene.open()
+        scene.report(stop_of(scene), state, reason=reason)
+        leaving = scene.engine.orders.alive(0, Purpose.EXIT)[0].approved
+        scene.fill(leaving)
+        scene.report(leaving, OrderState.FILLED, leaving.quantity)
+        assert (Cause.UNPROTECTED in scene.engine.mode.causes) == (count == 2)
+        scene.wait(60_000)
+
+
+@pytest.mark.parametrize("reason", ["WOULD_TRIGGER: -2021", "REDUCE_ONLY: -2022", "NOT_PLACED: busy"])
+def test_a_stop_refused_for_what_the_market_did_is_not_counted(reason: str) -> None:
+    """F53: the price was quicker, the position gone, or the stop never reached the venue: that says nothing of it."""
+    scene = Scene().begun()
+    for _ in range(2):
+        scene.open()
+        scene.report(stop_of(scene), OrderState.REJECTED, reason=reason)
+        leaving = scene.engine.orders.alive(0, Purpose.EXIT)[0].approved
+        scene.fill(leaving)
+        scene.report(leaving, OrderState.FILLED, leaving.quantity)
+        assert Cause.UNPROTECTED not in scene.engine.mode.causes
+        scene.wait(60_000)
+
+
 def test_a_stop_that_is_shown_is_not_lost() -> None:
     """A reading that shows the stop forgets an earlier one that did not."""
     scene = held()
