@@ -342,6 +342,11 @@ class Scene:
         await self.until(lambda: self.can_enter, "NORMAL with a trusted market")
 
     @property
+    def can_read(self) -> bool:
+        """Whether the account is answered and has been read since anything was in doubt."""
+        return Cause.STREAM not in self.causes and Cause.BLIND not in self.causes
+
+    @property
     def can_enter(self) -> bool:
         return (
             self.engine.mode.state is Operating.NORMAL
