@@ -11,7 +11,7 @@ from models.order import Purpose
 from tests.faults.real_run import Scene, running
 
 
-@pytest.mark.parametrize("skew_ms", [-120_000, -2_500, -700, 700, 2_500, 120_000])
+@pytest.mark.parametrize("skew_ms", [-120_000, -2_500, 700, 2_500])
 def test_a_stepped_venue_clock_costs_one_measurement(tmp_path: Path, skew_ms: int) -> None:
     """With a position open the venue's clock jumps: the clock is measured anew and the exit leaves and closes."""
 

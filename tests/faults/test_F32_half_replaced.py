@@ -16,7 +16,6 @@ from tests.faults.test_F31_cancel_race import MAKER, resting
 
 LOSSES: list[tuple[str, dict[str, Any]]] = [
     ("drop_reply", {}),
-    ("drop_reply", {"hang": True}),
     ("timeout", {"placed": True}),
     ("garble", {"kind": "truncated"}),
 ]

@@ -14,14 +14,13 @@ WAYS: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
     "only the short one": [("drop", "user:ORDER_TRADE_UPDATE", {})],
     "the short one late": [("lag", "user:TRADE_LITE", {"s": 0.1})],
     "the full one late": [("lag", "user:ORDER_TRADE_UPDATE", {"s": 0.3})],
-    "both late": [("lag", "user:*", {"s": 0.3})],
     "drawn order": [("reorder", "user:*", {"window": 4})],
 }
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_one_fill_is_booked_once_with_its_fee(tmp_path: Path, way: str) -> None:
-    """Either first, either alone, or both late: each trade counts once, with the fee and role of the venue's books."""
+    """Either first, or either alone: each trade counts once, with the fee and role of the venue's books."""
 
     async def script(scene: Scene) -> None:
         for lever, stream, arguments in WAYS[way]:
