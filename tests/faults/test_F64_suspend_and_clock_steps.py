@@ -39,7 +39,7 @@ def test_after_a_standstill_everything_is_read_anew(tmp_path: Path) -> None:
 def test_a_step_of_the_wall_clock_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step_s: float
 ) -> None:
-    """Stepped by a day in the middle of a run: nothing changes state, signed orders are still taken, no deadline passes."""
+    """Stepped by a day in a run: nothing changes state, signed orders are still taken, no deadline passes."""
     wall, wall_ns = time.time, time.time_ns
 
     async def script(scene: Scene) -> None:

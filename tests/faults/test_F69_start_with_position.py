@@ -38,7 +38,9 @@ def test_a_spoilt_journal_stops_entries_and_nothing_else(tmp_path: Path, change:
                 await scene.until(lambda: scene.protected and scene.engine.custody.ready, "the position protected")
                 assert len(scene.stops) == 1
                 await scene.until(lambda: list(scene.causes) == [Cause.OPERATOR], "nothing else in the way")
-                assert scene.causes[Cause.OPERATOR].startswith("journal: ") and path.name in scene.causes[Cause.OPERATOR]
+                assert (
+                    scene.causes[Cause.OPERATOR].startswith("journal: ") and path.name in scene.causes[Cause.OPERATOR]
+                )
                 scene.command("allow_entries")
                 await scene.until(lambda: not scene.causes, "allowed by hand")
 
