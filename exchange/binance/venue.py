@@ -287,6 +287,8 @@ class BinanceVenue:
         await asyncio.sleep(wait_s)
         if self._stream.told_of(order.client_id):  # any evidence ends the repetition (F20)
             self._report(order.client_id, OrderState.UNKNOWN, meaning.reason)
+        elif self._now_ns() >= order.created_ns + self._window_ns:  # measuring the clock took too long
+            self._not_placed(order, meaning.reason)
         elif held := self._quota.order(entry=False):
             self._not_placed(order, held)
         else:

@@ -74,3 +74,19 @@ def test_lopsided_answers_make_a_known_clock_no_worse(tmp_path: Path) -> None:
         assert scene.calls("POST /fapi/v1/order") == 1
 
     running(script, tmp_path)
+
+
+def test_what_was_signed_too_long_ago_is_not_sent_again(tmp_path: Path) -> None:
+    """When measuring the clock outlasts an exit's window, that exit ends as not placed and a fresh one closes."""
+
+    async def script(scene: Scene) -> None:
+        await scene.open()
+        scene.arm("reply_delay", "GET /fapi/v1/time", s=0.1, count=0)  # five probes: 2.5 s of the venue
+        scene.pull("clock_skew", {"ms": -2_500, "ppm": 0.0})
+        scene.counting("POST /fapi/v1/order")
+        scene.leave()
+        await scene.until(lambda: scene.clean)
+        wished = [one for one in scene.journaled("Submit") if one.order.purpose is Purpose.EXIT]
+        assert scene.calls("POST /fapi/v1/order") <= len(wished) + 1 and len(scene.placed(Purpose.EXIT)) == 1
+
+    running(script, tmp_path)

@@ -55,5 +55,6 @@ def test_a_halted_contract_enters_nothing_until_it_trades(tmp_path: Path) -> Non
         scene.pull("status", {"symbol": "BTCUSDT", "status": "TRADING"})
         scene.bot.side.rules.refresh(0)
         await scene.open()
+        assert Cause.STREAM not in scene.causes
 
     running(script, tmp_path)

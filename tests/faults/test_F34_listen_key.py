@@ -53,6 +53,7 @@ def test_a_key_deleted_by_another_client_is_found(tmp_path: Path, moment: str) -
         if moment == "idle":
             scene.leave()
         await scene.until(lambda: scene.clean and scene.can_enter)
+        assert len(scene.records("fills")) == len(scene.account.trades)
 
     usual = bounds()
     renew_s = 0.2 if moment == "idle" else usual.stream.renew_every_s
