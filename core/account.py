@@ -77,6 +77,7 @@ class Account:
         if lots == 0 or (trader.state is PositionState.EXITING and trader.retry_ns == FAR_NS):
             return
         trader.exit_reason = trader.exit_reason or reason
+        trader.exit_since_ns = min(trader.exit_since_ns, self._out.now_ns)
         trader.retry_ns = FAR_NS
         side, price = records.side_of(lots), self._exit_price(trader)
         approved = self._gate.reduce(trader.index, side, abs(lots), self._out.now_ns, self.ledger, price)
@@ -208,14 +209,14 @@ class Account:
         if not fresh:
             self._memory.set(trader.index, stop_tick=tick)
             return
+        held = trader.position.lots
+        side = records.side_of(held)
         found = self.orders.get(trader.stop_id)
-        if found is not None and found.alive:  # a stop of a run before, found beside the position
-            trader.arm(found.approved.trigger, self._out.now_ns)
+        if found is not None and found.alive and found.cancelled_ns == FAR_NS and found.approved.side is side:
+            trader.arm(found.approved.trigger, self._out.now_ns)  # of a run before, found beside the position
             return
         trader.arm(tick, self._out.now_ns)
-        held = trader.position.lots
         lots = order.approved.quantity if order is not None and entry else abs(held)
-        side = records.side_of(held)
         approved = self._gate.stop(trader.index, side, lots, tick, self._out.now_ns, self.ledger)
         trader.stop_id = approved.client_id
         self._send(trader, approved, "")
@@ -230,7 +231,7 @@ class Account:
         trader.move(PositionEvent.CLOSED)
         trader.exit_reason = ""
         trader.exit_refusals = 0
-        trader.retry_ns = FAR_NS
+        trader.exit_since_ns = trader.retry_ns = FAR_NS
         trader.cooldown_until_ns = self._out.now_ns + self._params.cooldown_s * SECOND_NS
         stop = self.orders.get(trader.stop_id)
         if stop is not None:

@@ -36,6 +36,7 @@ SILENCE_NS = 2 * SECOND_NS  # F39: an order without any word is asked for
 EXIT_SILENCE_NS = SECOND_NS  # an exit without any word is sent again: it can only reduce
 CANCEL_NS = 500 * MS  # a cancel without effect is sent again
 BARE_NS = 3 * SECOND_NS  # P25: a position without a stop is closed after this
+EXIT_LATE_NS = 2 * SECOND_NS  # F19: an exit that takes so long is told
 UNKNOWN_NS = 60 * SECOND_NS  # P18
 HOUR_NS = 3_600 * SECOND_NS
 SETTLED_NS = 500 * MS  # a reading judges only what nobody touched for so long before it
@@ -70,7 +71,7 @@ class Custody:
         self._money_differs_e8 = 0
         self._missing: dict[str, int] = {}  # stops that a reading did not show → when it was asked for
         self._bare_ns: dict[int, int] = {}  # instrument → since when its position has no stop
-        self._lost_stops: deque[int] = deque(maxlen=LOST_STOPS_MAX)
+        self._lost_stops: deque[tuple[int, str]] = deque(maxlen=LOST_STOPS_MAX)
         self._adopted_ns: deque[int] = deque(maxlen=ADOPTIONS_MAX)
 
     # -- time -------------------------------------------------------------------------------------------------
@@ -101,6 +102,7 @@ class Custody:
         for trader in self._traders:
             self._guard(trader, now)
             self._tidy(trader)
+        self._late_exits(now)
         if (self._asked_ns >= 0 and now >= self._asked_ns + UNREAD_NS) or now >= self._inspect_ns:
             self._inspect()
         if self._read_ns >= 0 and now >= self._read_ns + BLIND_NS:
@@ -126,6 +128,15 @@ class Custody:
         ):
             trader.retry_ns = now
 
+    def _late_exits(self, now: int) -> None:
+        """F19: say that a wanted exit does not come about, until it has."""
+        late = [trader for trader in self._traders if now >= trader.exit_since_ns + EXIT_LATE_NS]
+        for trader in late:
+            what = f"{trader.instrument.symbol}: {trader.exit_reason}"
+            self._brakes.block(Cause.EXIT_LATE, f"{what} wanted for {EXIT_LATE_NS // SECOND_NS} s and not flat")
+        if not late:
+            self._brakes.lift(Cause.EXIT_LATE)
+
     def _guard(self, trader: Trader, now: int) -> None:
         """P25: a position is covered by a living stop, or closed after three seconds."""
         if not trader.position.lots or self._stop_of(trader) is not None:
@@ -139,7 +150,12 @@ class Custody:
             self._account.exit(trader, "emergency_exit")
 
     def _tidy(self, trader: Trader) -> None:
-        """No stop without a position, and one only: what is left over beside a proven one, or alone, is taken back."""
+        """No stop without a position, and one only: what is left over beside a proven one, or alone, is taken back.
+
+        Before the first reading nobody knows of a position: a stop of a run before may protect one.
+        """
+        if self._account.adopted_ns < 0:
+            return
         if trader.position.lots and self._stop_of(trader) is None:
             return
         for order in self._account.orders.alive(trader.index, Purpose.STOP):
@@ -197,10 +213,21 @@ class Custody:
             self._doubt(order)
         else:
             self._settle(event.client_id)
+        if self._abandoned(order, event):
+            self._stop_lost(event.client_id)
         if event.state is OrderState.REJECTED and order.approved.purpose is not Purpose.ENTRY:
             self.inspect()  # what it was to reduce or to protect may be gone (F26)
         if not order.state.terminal and order.filled < order.reported:
             self._query(order)  # a fill we have not heard: the answer brings it
+
+    def _abandoned(self, order: Order, event: OrderReport) -> bool:
+        """Whether a stop ended unfilled beside an open position, neither by us nor for what the market did."""
+        wish, reason = order.approved, event.reason
+        ended = order.state.terminal and order.state is event.state and order.state is not OrderState.FILLED
+        ours = order.cancelled_ns != FAR_NS or Refused.NOT_PLACED.within(reason)
+        market = Refused.WOULD_TRIGGER.within(reason) or Refused.REDUCE_ONLY.within(reason)
+        held = self._traders[wish.instrument].position.lots
+        return wish.purpose is Purpose.STOP and ended and not ours and not market and held != 0
 
     def fill(self, event: Fill) -> None:
         """After the account has taken a fill."""
@@ -339,6 +366,8 @@ class Custody:
             if len(self._adopted_ns) == ADOPTIONS_MAX and self._adopted_ns[0] > self._out.now_ns - HOUR_NS:
                 self._brakes.block(Cause.POSITION, f"{ADOPTIONS_MAX} differences from the venue within an hour")
         self._account.adopt(trader, held, wallet_e8)
+        if not self.ready and self._brakes.wants_flat:  # a halt of a run before, and what that run could not close
+            self._account.exit(trader, "emergency_exit")
 
     def _external(self, detail: str) -> None:
         self._brakes.block(Cause.EXTERNAL, detail)
@@ -362,10 +391,16 @@ class Custody:
         if asked_ns < first_ns + AGAIN_NS:
             self._inspect_ns = min(self._inspect_ns, now + AGAIN_NS)
             return
-        self._lost_stops.append(now)
         self._lose(order, "the venue does not show it any more")
-        if len(self._lost_stops) == LOST_STOPS_MAX and self._lost_stops[0] > now - LOST_STOPS_NS:
-            self._brakes.block(Cause.UNPROTECTED, f"{LOST_STOPS_MAX} stops lost at the venue within 10 min")
+        self._stop_lost(order.approved.client_id)
+
+    def _stop_lost(self, client_id: str) -> None:
+        """F51, F56: a venue that takes or keeps no stop is no place for a position."""
+        now = self._out.now_ns
+        if not any(name == client_id for _, name in self._lost_stops):
+            self._lost_stops.append((now, client_id))
+        if len(self._lost_stops) == LOST_STOPS_MAX and self._lost_stops[0][0] > now - LOST_STOPS_NS:
+            self._brakes.block(Cause.UNPROTECTED, f"{LOST_STOPS_MAX} stops refused or lost by the venue within 10 min")
 
     def _lose(self, order: Order, reason: str) -> None:
         """An order is proven to be no more: the account takes it as the venue's word."""

@@ -368,7 +368,7 @@ class Engine:
         elif event.name == "rearm":
             brakes.rearm(self.account.equity_e8())
         elif event.name == "stop_entries":
-            brakes.block(Cause.OPERATOR, f"{event.source}: entries stopped")
+            brakes.block(Cause.OPERATOR, f"{event.source}: {event.detail or 'entries stopped'}")
         elif event.name == "flatten":
             brakes.block(Cause.OPERATOR, f"{event.source}: flatten")
             self.account.leave("force_exit")

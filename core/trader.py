@@ -27,6 +27,7 @@ class Trader:
         self.state = PositionState.FLAT
         self.cooldown_until_ns = -1
         self.exit_reason = ""
+        self.exit_since_ns = FAR_NS  # since when the position is to be closed
         self.exit_refusals = 0
         self.retry_ns = FAR_NS  # when a failed exit is tried again
         self.entry_until_ns = FAR_NS  # when a resting entry is taken back

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from wiring.joining import Place, build
 from wiring.paper import paper_sockets, paper_virtual, shadow_sockets
-from wiring.real import access, open_account, real_sockets, require_account
+from wiring.real import Access, AccountSide, access, open_account, real_sockets, require_account
 from wiring.recorded import Again, history, recorded_instruments
 from wiring.sockets import SocketVenue, choose_venue
 from wiring.terms import (
@@ -33,6 +33,8 @@ from wiring.warming import Scratch, keep_warm_bot, warm, warmth
 
 __all__ = [
     "VIRTUAL_START_NS",
+    "Access",
+    "AccountSide",
     "Again",
     "Place",
     "Scratch",

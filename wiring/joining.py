@@ -13,6 +13,7 @@ from config.version import VERSION
 from core.engine import Engine
 from core.ports import Keeper, Venue
 from core.session import Session
+from core.strategies.strategy import Strategy
 from data_collector.ear import Ear
 from data_collector.hearing import Hearing
 from exchange.simulated.exchange import SimulatedExchange
@@ -59,14 +60,15 @@ def build(
     observer: Callable[[Note], None] | None = None,
     renewed: bool = True,
     venue: Venue | None = None,
+    strategy: Strategy | None = None,
 ) -> Parts:
     """Join the parts of one run; everything a mode decides is in the arguments.
 
     Without ``venue`` orders go to a simulated exchange of its own. A given one is real: it can lose words, so the
-    engine gets custody of the account.
+    engine gets custody of the account. ``strategy`` takes the place of the settings' one.
     """
     wired, simulated = with_terms(instruments, settings), venue is None
-    engine = Engine(wired, settings, client_prefix(epoch), custody="" if simulated else PREFIX)
+    engine = Engine(wired, settings, client_prefix(epoch), strategy, custody="" if simulated else PREFIX)
     venue = _simulated(wired, settings) if venue is None else venue
     meta = {
         "version": VERSION, "run_id": place.run_id, "source": feed, "settings": digest(settings), "epoch": epoch,

@@ -18,18 +18,20 @@ from config.rules import require_hosts
 from config.secret import Secret, load_secret
 from config.settings import Settings
 from core.session import Session
+from core.strategies.strategy import Strategy
 from data_collector.ear import Ear
 from data_collector.picows_transport import open_picows
-from exchange.binance.assembly import Addresses, binance_venue
+from exchange.binance.assembly import Addresses, Bounds, binance_venue
 from exchange.binance.dead_man import DeadMan
 from exchange.binance.requests import Terms
 from exchange.binance.rest import premium_of
+from exchange.binance.rules import RuleWatch
 from exchange.binance.shape import shaped
 from exchange.binance.signing import HmacSigner, Signer, signer_of
 from exchange.binance.venue import BinanceVenue
 from interface.drivers.parts import RUN, Parts
 from models.action import Note
-from models.error import UsageError
+from models.error import DataError, UsageError
 from models.event import ClockOffset, Command, Event, Inherited
 from models.instrument import Instrument, to_e8
 from storage.cold.inheritance import left_behind, newest_journal
@@ -48,6 +50,9 @@ class Access(NamedTuple):
     signer: Signer
 
 
+MakeVenue = Callable[[Callable[[Event], None]], BinanceVenue]
+
+
 class AccountSide:
     """The account of one run: made before the run's parts, opened by the driver when the market is heard.
 
@@ -55,7 +60,7 @@ class AccountSide:
     takes each from where it stands.
     """
 
-    def __init__(self, make: Callable[[Callable[[Event], None]], BinanceVenue], now_ns: Callable[[], int]) -> None:
+    def __init__(self, make: MakeVenue, now_ns: Callable[[], int], rules: RuleWatch) -> None:
         self._session: Session | None = None
         self._ear: Ear | None = None
         self._now_ns = now_ns
@@ -63,6 +68,9 @@ class AccountSide:
         self.dead_man: DeadMan | None = None
         self._timer: asyncio.Task[None] | None = None
         self._listener: Callable[[Event], None] = lambda event: None
+        self.unread = ""  # why nobody knows what the run before left
+        self.rules = rules
+        rules.tell = self._told
         self.venue = make(self._told)
 
     def join(self, parts: Parts) -> None:
@@ -79,11 +87,18 @@ class AccountSide:
             left = msgspec.structs.replace(self.left, at_ns=self._now_ns())
             self.venue.recall(left.orders)
             self._session.event(left)
+        if self._session is not None and self.unread:
+            self._session.event(Command(self._now_ns(), "stop_entries", "journal", self.unread))
         await self.venue.start()
         if self.dead_man is not None:
             self._timer = asyncio.create_task(self.dead_man.run(), name="dead-man timer")
+        self.rules.start()
         if self._ear is not None:
             self._ear.fact(Command(self._now_ns(), "start", RUN, "the account is connected"))
+
+    def woke(self) -> None:
+        """The process stood still for a while: what was said meanwhile may be lost, so the account is read (F64)."""
+        self.venue.doubt("the process stood still")
 
     async def close(self) -> None:
         """Nothing is told any more. The dead-man timer is stopped: what is left open was left on purpose."""
@@ -92,6 +107,7 @@ class AccountSide:
             await asyncio.gather(self._timer, return_exceptions=True)
             self._timer = None
             await self.dead_man.tell(0)
+        await self.rules.close()
         await self.venue.close()
 
     def _told(self, event: Event) -> None:
@@ -151,9 +167,11 @@ async def open_account(
     clock: RunClock,
     *,
     change: bool = True,
+    bounds: Bounds | None = None,
 ) -> Opened:
     """Connect, prove that signed calls are understood, give the account its shape (with ``change``)."""
     limits = feed_limits(settings)
+    rules = RuleWatch(venue.market.exchange_info, venue.instruments, clock.now_ns)
 
     def make(tell: Callable[[Event], None]) -> BinanceVenue:
         return binance_venue(
@@ -168,10 +186,12 @@ async def open_account(
             terms=Terms(
                 recv_window_ms=settings.execution.recv_window_ms, working_type=settings.execution.stop_working_type
             ),
+            bounds=bounds,
+            refresh=rules.refresh,
             ledger=venue.market.ledger,
         )
 
-    account = AccountSide(make, clock.now_ns)
+    account = AccountSide(make, clock.now_ns, rules)
     stack.push_async_callback(account.close)
     await account.venue.connect()
     await account.venue.account.prove_signing(venue.instruments[0].symbol)
@@ -196,12 +216,17 @@ def real_sockets(
     started_ns: int,
     speed: float,
     observer: Callable[[Note], None] | None,
+    strategy: Strategy | None = None,
 ) -> Parts:
     """The live engine on a real account, recording and journal on."""
     place = Place(settings, mode, started_ns)
     before = newest_journal(place.journal.parent)
-    if before is not None:
-        account.side.left = left_behind(before, started_ns)
+    try:
+        account.side.left = None if before is None else left_behind(before, started_ns)
+    except (
+        DataError
+    ) as error:  # the venue tells what is held; what held the run before back, a person has to tell (F69)
+        account.side.unread = error.message
     parts = build(
         settings,
         account.instruments,
@@ -213,6 +238,7 @@ def real_sockets(
         record=settings.feed.record,
         observer=observer,
         venue=account.side.venue,
+        strategy=strategy,
     )
     account.side.join(parts)
     return parts

@@ -51,7 +51,7 @@ async def choose_venue(
     feed = settings.feed
     if source in ("auto", "binance"):
         warm(settings)
-        venue = await _connect(stack, settings, "binance", feed.rest_url, feed.stream_url, clock)
+        venue = await connect(stack, settings, "binance", feed.rest_url, feed.stream_url, clock)
         if venue is not None:
             return venue
         if source == "binance":
@@ -60,7 +60,7 @@ async def choose_venue(
                 "network, or use --feed embedded"
             )
     exchange = await stack.enter_async_context(embedded(emulator, lambda: warm(settings)))
-    venue = await _connect(stack, settings, EMBEDDED, exchange.rest_url, exchange.stream_url, clock)
+    venue = await connect(stack, settings, EMBEDDED, exchange.rest_url, exchange.stream_url, clock)
     if venue is None:
         raise VenueUnreachableError(
             f"the embedded exchange did not deliver market data within {EMBEDDED_TIMEOUT_S:g} s; is the machine out of "
@@ -70,7 +70,7 @@ async def choose_venue(
     return venue
 
 
-async def _connect(
+async def connect(
     stack: contextlib.AsyncExitStack, settings: Settings, name: str, rest_url: str, stream_url: str, clock: RunClock
 ) -> SocketVenue | None:
     """Connect feed and REST of a venue; None when it does not deliver in time."""

@@ -44,6 +44,7 @@ class Cause(enum.StrEnum):
     INSTANCE = "INSTANCE"
     BLIND = "BLIND"
     LIQUIDATED = "LIQUIDATED"
+    EXIT_LATE = "EXIT_LATE"
 
 
 LEVEL: dict[Cause, Operating] = {
@@ -77,6 +78,7 @@ LEVEL: dict[Cause, Operating] = {
     Cause.INSTANCE: Operating.ENTRY_BLOCKED,
     Cause.BLIND: Operating.ENTRY_BLOCKED,
     Cause.LIQUIDATED: Operating.HALTED,
+    Cause.EXIT_LATE: Operating.ENTRY_BLOCKED,
 }
 """Cause → the least state it demands."""
 

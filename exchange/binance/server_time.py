@@ -45,7 +45,16 @@ class VenueClock:
         self.now_ns = now_ns
         self.offset: ClockOffset | None = None
 
-    def hear(self, offset: ClockOffset) -> None:
+    def hear(self, offset: ClockOffset, *, anew: bool = False) -> None:
+        """Take an estimate. What was known before holds on, so that slow or lopsided answers make a known clock no
+        worse; with ``anew``, or when the two contradict each other, the clock was stepped and the new one counts alone.
+        """
+        if self.offset is not None and not anew:
+            before = aged(self.offset, offset.at_ns)
+            low = max(one.offset_ns - one.uncertainty_ns for one in (before, offset))
+            high = min(one.offset_ns + one.uncertainty_ns for one in (before, offset))
+            if low <= high:
+                offset = ClockOffset(offset.at_ns, (low + high) // 2, (high - low) // 2 + 1)
         self.offset = offset
 
     def ms(self, at_ns: int | None = None) -> int:

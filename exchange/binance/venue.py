@@ -296,6 +296,8 @@ class BinanceVenue:
         await asyncio.sleep(wait_s)
         if self._stream.told_of(order.client_id):  # any evidence ends the repetition (F20)
             self._report(order.client_id, OrderState.UNKNOWN, meaning.reason)
+        elif self._now_ns() >= order.created_ns + self._window_ns:  # measuring the clock took too long
+            self._not_placed(order, meaning.reason)
         elif held := self._quota.order(entry=False):
             self._not_placed(order, held)
         else:
@@ -457,13 +459,15 @@ class BinanceVenue:
 
     # -- the clock --------------------------------------------------------------------------------------------
 
-    async def resync(self) -> None:
-        """Measure the venue's clock anew; whoever asks meanwhile waits for the same answer."""
+    async def resync(self, *, anew: bool = True) -> None:
+        """Measure the venue's clock; whoever asks meanwhile waits for the same answer. ``anew``: what was known of it
+        is wrong (F23).
+        """
         if self._measuring is None or self._measuring.done():
-            self._measuring = self._spawn(self._measure())
+            self._measuring = self._spawn(self._measure(anew))
         await asyncio.shield(self._measuring)
 
-    async def _measure(self) -> None:
+    async def _measure(self, anew: bool) -> None:
         try:
             offset = await self.account.clock_offset()
         except ScalperError:
@@ -471,13 +475,13 @@ class BinanceVenue:
                 raise
             self._tell(aged(self.clock.offset, self._now_ns()))
             return
-        self.clock.hear(offset)
-        self._tell(offset)
+        self.clock.hear(offset, anew=anew)
+        self._tell(self.clock.offset or offset)
 
     async def _keep_clock(self) -> None:
         while True:
             await asyncio.sleep(self._limits.clock_every_s)
-            await self.resync()
+            await self.resync(anew=False)
 
     # -- telling ----------------------------------------------------------------------------------------------
 

@@ -51,3 +51,40 @@ def test_the_least_time_is_a_proof() -> None:
     assert clock.least_ns(NOW_NS) == 0
     clock.hear(ClockOffset(NOW_NS, 250 * MS, 40 * MS))
     assert clock.least_ns(NOW_NS) == NOW_NS + 210 * MS
+
+
+def test_a_worse_estimate_makes_a_known_clock_no_worse() -> None:
+    """A second estimate whose bound holds the first narrows or keeps it (F23), however lopsided its trips."""
+    clock = VenueClock(lambda: NOW_NS)
+    clock.hear(ClockOffset(NOW_NS, 5 * MS, 2 * MS))
+    clock.hear(ClockOffset(NOW_NS, -1_200 * MS, 1_250 * MS))
+    assert clock.offset is not None
+    assert abs(clock.offset.offset_ns - 5 * MS) <= 2 * MS and clock.offset.uncertainty_ns <= 2 * MS + 1
+
+
+def test_a_contradiction_or_a_wrong_clock_counts_the_new_estimate_alone() -> None:
+    """Bounds that do not meet mean a step; so does the venue's word that ours is wrong, however they meet."""
+    stepped = ClockOffset(NOW_NS, 900 * MS, 3 * MS)
+    wide = ClockOffset(NOW_NS, -1_200 * MS, 1_250 * MS)
+    for estimate, anew in ((stepped, False), (wide, True)):
+        clock = VenueClock(lambda: NOW_NS)
+        clock.hear(ClockOffset(NOW_NS, 5 * MS, 2 * MS))
+        clock.hear(estimate, anew=anew)
+        assert clock.offset == estimate
+
+
+@given(st.integers(-(10**11), 10**11), st.lists(st.lists(trips, min_size=1, max_size=4), min_size=1, max_size=5))
+def test_the_truth_stays_within_estimates_taken_together(
+    ahead_ns: int, rounds: list[list[tuple[int, int, int]]]
+) -> None:
+    """Whatever the trips of several measurements took, what the clock holds in the end still bounds the truth."""
+    clock, now_ns = VenueClock(lambda: NOW_NS), NOW_NS
+    for probes in rounds:
+        bounds = []
+        for pause_ns, out_ns, back_ns in probes:
+            sent_ns = now_ns + pause_ns
+            now_ns = sent_ns + out_ns + back_ns
+            bounds.append(bounds_of(sent_ns, (sent_ns + out_ns + ahead_ns) // MS, now_ns))
+        clock.hear(ClockOffset(now_ns, *offset_within(bounds)))
+    assert clock.offset is not None
+    assert abs(clock.offset.offset_ns - ahead_ns) <= clock.offset.uncertainty_ns + 1
