@@ -22,7 +22,7 @@ from interface.commands.arm import arm, statement
 from interface.commands.config import effective_toml
 from interface.commands.loading import loaded, on_tape
 from interface.drivers import sockets
-from interface.drivers.keep_warm import KeepWarm, keep_warm
+from interface.drivers.keep_warm import keep_warm
 from interface.progress import Progress
 from interface.story import Story
 from models.error import UsageError
@@ -109,7 +109,9 @@ async def _run(
     story = Story()
     async with contextlib.AsyncExitStack() as stack:
         command = emulator_command(arguments, settings, wish)
-        venue = await _unless(stop, wiring.choose_venue(stack, settings, wish.source, clock, command))
+        first = wish.mode in ("testnet", "live")  # a position of a run before may wait there
+        choice = wiring.choose_venue(stack, settings, wish.source, clock, command, account_first=first)
+        venue = await _unless(stop, choice)
         if venue is None:
             return None
         if wish.tape is not None:
@@ -131,9 +133,8 @@ async def _run(
             kept.bind(run_id=parts.run_id, feed=parts.feed)
             _say_start(parts, settings, home)
             parts.files.write_document("config.toml", config)  # a killed run has it too
-            warm = wiring.keep_warm_bot(settings) if settings.execution.keep_warm else None
             started_ns = clock.now_ns()
-            ended_ns = await _trade(arguments, settings, wish, venue, parts, clock, stop, warm, account)
+            ended_ns = await _trade(arguments, settings, wish, venue, parts, clock, stop, account, listen=first)
             await venue.feed.stop()
             if wish.for_ns is not None or wish.tape is not None:
                 parts.facts["interrupted"] = stop.is_set()
@@ -142,14 +143,21 @@ async def _run(
 
 async def _trade(
     arguments: argparse.Namespace, settings: Settings, wish: Wish, venue: Any, parts: Any, clock: RunClock,
-    stop: asyncio.Event, warm: KeepWarm | None, account: Any,
+    stop: asyncio.Event, account: Any, *, listen: bool,
 ) -> int:  # fmt: skip
-    """Drive the run with the garbage collector off; returns the time of its end."""
+    """Drive the run with the garbage collector off; returns the time of its end. ``listen``: the feed waits for us."""
+    import wiring
+
     shown = Progress(arguments, parts.feed)
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    warming = asyncio.create_task(keep_warm(warm), name="keep warm") if warm is not None else None
+    warming: list[asyncio.Task[None]] = []
+
+    async def heard() -> None:
+        if listen:
+            wiring.warm(settings)
+        warming.extend(_settled(settings))  # before the streams open: it keeps the loop for a fifth of a second
+        if listen:
+            await _unless(stop, venue.listen(settings))
+
     try:
         return await sockets.drive(
             parts,
@@ -165,12 +173,24 @@ async def _trade(
             gone=venue.exchange.gone if wish.tape is not None else None,
             progress=lambda: shown.text(_line(parts)),
             account=account,
+            listen=heard,
         )
     finally:
         shown.done()
-        if warming is not None:
-            warming.cancel()
-            await asyncio.gather(warming, return_exceptions=True)
+        for task in warming:
+            task.cancel()
+        await asyncio.gather(*warming, return_exceptions=True)
+
+
+def _settled(settings: Settings) -> list[asyncio.Task[None]]:
+    """Everything is made: from now on nothing is collected, and a task keeps the caches warm, where that is wished."""
+    import wiring
+
+    bot = wiring.keep_warm_bot(settings) if settings.execution.keep_warm else None
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    return [asyncio.create_task(keep_warm(bot), name="keep warm")] if bot is not None else []
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:

@@ -73,7 +73,9 @@ def install(points: Points) -> None:
     from storage.cold.keeper import JournalKeeper
     from wiring.real import AccountSide
 
-    _around(JournalKeeper, "action", points, lambda action: f"wish.{_kind(action)}", lambda action: f"kept.{_kind(action)}")
+    _around(
+        JournalKeeper, "action", points, lambda action: f"wish.{_kind(action)}", lambda action: f"kept.{_kind(action)}"
+    )
     _around(BinanceVenue, "execute", points, None, lambda action: f"sent.{_kind(action)}")
     name = lambda event: type(event).__name__.lower()  # noqa: E731
     _around(AccountSide, "_told", points, lambda event: f"heard.{name(event)}", lambda event: f"took.{name(event)}")
