@@ -30,7 +30,7 @@ from models.action import Note
 from models.error import UsageError
 from models.event import ClockOffset, Command, Event, Inherited
 from models.instrument import Instrument, to_e8
-from storage.cold.inheritance import left_behind, newest_journal
+from storage.cold.inheritance import inherited
 from utils.clock import RunClock
 from wiring.joining import Place, build
 from wiring.sockets import SocketVenue
@@ -170,9 +170,7 @@ def real_sockets(
 ) -> Parts:
     """The live engine on a real account, recording and journal on."""
     place = Place(settings, mode, started_ns)
-    before = newest_journal(place.journal.parent)
-    if before is not None:
-        account.side.left = left_behind(before, started_ns)
+    account.side.left = inherited(place.journal.parent, started_ns)
     parts = build(
         settings,
         account.instruments,

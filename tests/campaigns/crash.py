@@ -15,17 +15,17 @@ from __future__ import annotations
 
 import time
 
-BEGUN_NS = time.monotonic_ns()
+BEGUN_NS = time.monotonic_ns()  # before anything else is imported
 
-import contextlib
-import json
-import os
-import signal
-import sys
-from collections import Counter
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+import contextlib  # noqa: E402
+import json  # noqa: E402
+import os  # noqa: E402
+import signal  # noqa: E402
+import sys  # noqa: E402
+from collections import Counter  # noqa: E402
+from collections.abc import Callable  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 PURPOSES = {"e": "entry", "x": "exit", "s": "stop"}

@@ -32,8 +32,8 @@ from interface.commands.dispatch import compile_cache
 ROOT = Path(__file__).resolve().parents[2]
 compile_cache(ROOT / "data")  # before numba is imported
 
-from tests.campaigns import judge
-from tests.campaigns.judge import Life, Run, Violation
+from tests.campaigns import judge  # noqa: E402
+from tests.campaigns.judge import Life, Run, Violation  # noqa: E402
 
 USDT = 300
 SETTINGS = (
@@ -52,7 +52,7 @@ POINTS = (
     ("torn", 60), ("venue", 1), ("account", 1), ("parts", 1), ("opened", 1), ("ready", 1),
 )  # fmt: skip
 """Each with how often it may pass before the death."""
-LIFE_S, START_S, FINAL_S = 7.0, 30.0, 3
+LIFE_S, START_S, FINAL_S = 4.0, 30.0, 3
 
 
 class Death(NamedTuple):
@@ -76,7 +76,7 @@ def drawn(dice: random.Random) -> Death:
         return Death(point=f"{name}:{dice.randint(1, most)}")
     if kind < 0.65:
         return Death(after_start_s=dice.uniform(0.05, 2.5))
-    return Death(after_ready_s=dice.uniform(0.0, 5.0))
+    return Death(after_ready_s=dice.uniform(0.0, 3.5))
 
 
 class Session:
@@ -218,6 +218,8 @@ class Session:
         wallet = [record["wallet"] for record in audit if "wallet" in record][-1]
         if survivors is None or survivors.wallet_e8 != int(judge.Decimal(wallet) * 10**8):
             yield Violation("money", f"the venue's wallet is {wallet}, ours {survivors}")
+        if survivors is not None and survivors.start_e8 != USDT * 10**8:
+            yield Violation("survivors", f"limits count from {survivors.start_e8}, not from the first wallet")
         streak = judge.streak_of(judge.trips_of(audit))
         if survivors is not None and survivors.losses_in_row != streak:
             yield Violation("streak", f"{survivors.losses_in_row} losses in a row, the venue's fills say {streak}")
