@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
+import msgspec
+
 from config.settings import Settings
 from core import records
 from core.account import Account
@@ -158,7 +160,7 @@ class Engine:
         """Go on where a run before ended; it comes before the first reading of the account."""
         self._begun = True
         self.ledger.inherit(event.survivors, [Entry(*words) for words in event.entries])
-        self.account.inherit(event.orders)
+        self.account.inherit(event)
         if event.survivors is not None:
             self.brakes.inherit(event.survivors)
 
@@ -172,7 +174,13 @@ class Engine:
         if version != self._remembered:
             self._remembered = version
             handed_over = Cause.HANDOVER in self.mode.causes and self.account.holds
-            self._out.first(Remember(self._out.now_ns, self.brakes.survivors(handed_over)))
+            positions = [trader.position for trader in self.traders]
+            survivors = msgspec.structs.replace(
+                self.brakes.survivors(handed_over),
+                open_lots=tuple(one.lots for one in positions),
+                open_fees_e8=tuple(one.fee_e8 for one in positions),
+            )
+            self._out.first(Remember(self._out.now_ns, survivors))
 
     def _report(self, event: OrderReport) -> None:
         self.account.report(event)

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from models.action import Remember, Submit
-from models.event import Inherited, OrderReport
+from models.event import Fill, Inherited, OrderReport
 from models.order import ApprovedOrder, Purpose
 from models.survivors import Survivors
 from storage.cold.journal_reader import begun, read_journal
@@ -51,6 +51,7 @@ def left_behind(journal: Path, now_ns: int) -> Inherited:
     marked_ns = -1
     orders: dict[str, ApprovedOrder] = {}
     entries: list[tuple[int, int, int, int, int]] = []
+    heard: list[tuple[str, int, int]] = []
     for _, content in kept(journal):
         if isinstance(content, Remember):
             survivors, marked_ns = content.survivors, content.at_ns
@@ -62,12 +63,16 @@ def left_behind(journal: Path, now_ns: int) -> Inherited:
         elif isinstance(content, OrderReport):
             if content.state.terminal:
                 orders.pop(content.client_id, None)
+        elif isinstance(content, Fill):
+            heard.append((content.client_id, content.trade_id, content.quantity))
         elif isinstance(content, Inherited):
             survivors, marked_ns = content.survivors, content.at_ns
             orders |= {order.client_id: order for order in content.orders}
             entries += content.entries
+            heard += content.heard
     if survivors is not None:
         later = sum(entry[0] > marked_ns for entry in entries)
         survivors = msgspec.structs.replace(survivors, repeats=survivors.repeats + later)
     recent = tuple(entry for entry in entries if entry[0] > now_ns - DAY_NS)
-    return Inherited(now_ns, survivors, tuple(orders.values()), recent)
+    known = tuple(dict.fromkeys(one for one in heard if one[0] in orders))
+    return Inherited(now_ns, survivors, tuple(orders.values()), recent, known)

@@ -69,6 +69,7 @@ def install(points: Points) -> None:
     import wiring
     from core.custody import Custody
     from exchange.binance.venue import BinanceVenue
+    from interface.drivers import sockets
     from storage.cold.journal import HEAD_BYTES, Journal
     from storage.cold.keeper import JournalKeeper
     from wiring.real import AccountSide
@@ -79,6 +80,7 @@ def install(points: Points) -> None:
     _around(BinanceVenue, "execute", points, None, lambda action: f"sent.{_kind(action)}")
     name = lambda event: type(event).__name__.lower()  # noqa: E731
     _around(AccountSide, "_told", points, lambda event: f"heard.{name(event)}", lambda event: f"took.{name(event)}")
+    sockets.PRIME_PAGES = 4  # restarts every few seconds would use up the venue's request weight with ten
     put = Journal._put
 
     def torn(self: Journal, kind: int, at_ns: int, frame: int, payload: bytes) -> int:

@@ -35,10 +35,10 @@ compile_cache(ROOT / "data")  # before numba is imported
 from tests.campaigns import judge  # noqa: E402
 from tests.campaigns.judge import Life, Run, Violation  # noqa: E402
 
-USDT = 300
+USDT = 70
 SETTINGS = (
-    "strategy.params.cooldown_s=1", "strategy.params.volume_multiple=0.6", "strategy.params.imbalance_entry=0.15",
-    "strategy.params.momentum_z=0.2", "strategy.params.hold_min_s=1", "strategy.params.reversal_hold_ms=100",
+    "strategy.params.cooldown_s=1", "strategy.params.volume_multiple=0.2", "strategy.params.imbalance_entry=0.05",
+    "strategy.params.momentum_z=0.05", "strategy.params.hold_min_s=1", "strategy.params.reversal_hold_ms=100",
     "strategy.params.reversal=0.1", "risk.repeat_entries_max=100",
     "risk.entries_per_hour=1000", "risk.entries_per_day=10000", "risk.streak_pause=1000", "risk.streak_halt=1001",
     "risk.fee_budget_pct=100", "risk.daily_loss_soft_pct=99", "risk.daily_loss_hard_pct=99",
@@ -278,7 +278,9 @@ def campaign(kills: int, seed: int, per_session: int, keep: Path) -> dict[str, A
         for one in found:
             print(f"  {one.rule}: {one.detail}", file=sys.stderr, flush=True)
     figures = {
-        name: {f"p{share * 100:g}": round(quantile([one[name] for one in starts], share), 3) for share in (0.5, 0.9, 0.99)}
+        name: {
+            f"p{share * 100:g}": round(quantile([one[name] for one in starts], share), 3) for share in (0.5, 0.9, 0.99)
+        }
         for name in (starts[0] if starts else ())
         if name != "lots"
     }  # fmt: skip
