@@ -122,6 +122,7 @@ async def _run(
             parts = wiring.paper_sockets(settings, venue, **terms)
         else:
             given = wiring.access(settings, venue, wish.mode)
+            kept.hide(given.signer.api_key)  # the one secret that leaves the signer: it stands in every request
             opened = await wiring.open_account(stack, settings, venue, given, clock, change=wish.mode != "shadow")
             arm(arguments, wish.mode, statement(settings, opened.instruments, opened.marks, opened.wallet_e8))
             if wish.mode == "shadow":

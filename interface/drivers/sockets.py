@@ -115,14 +115,14 @@ async def drive(
     primed. A real ``account`` comes before all that: what a run before left open is protected first. It is closed when
     nothing more is to be told.
     """
-    offset = await market.clock_offset()
-    parts.ear.fact(ClockOffset(now_ns(), offset.offset_ns, offset.uncertainty_ns))
     pulse = asyncio.create_task(_pulse(parts, line, market, now_ns, progress), name="run pulse")
     clock = asyncio.create_task(_keep_clock(parts, market, now_ns), name="run clock")
     try:
         if account is not None:
             await account.open()
             await _protected(parts)
+        offset = await market.clock_offset()
+        parts.ear.fact(ClockOffset(now_ns(), offset.offset_ns, offset.uncertainty_ns))
         if listen is not None:
             await listen()
         if prime:

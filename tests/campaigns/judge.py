@@ -16,6 +16,7 @@ from models.action import Submit
 from models.event import AccountTruth, Inherited
 from models.order import Purpose
 from storage.cold.inheritance import left_behind
+from storage.cold.journal_reader import begun
 from storage.cold.keeper import kept
 
 PREFIX = "sc"
@@ -184,7 +185,8 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.journal = folder.parent.parent / "journal" / f"{folder.name}.journal"
-        self.contents = [content for _, content in kept(self.journal)] if self.journal.is_file() else []
+        self.begun = self.journal.is_file() and begun(self.journal)
+        self.contents = [content for _, content in kept(self.journal)] if self.begun else []
 
     def lines(self, name: str) -> list[dict[str, Any]]:
         path = self.folder / f"{name}.jsonl"

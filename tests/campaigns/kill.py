@@ -229,6 +229,9 @@ class Session:
 
         self.verified = Counter[str]()
         for run in runs:
+            if not run.begun:
+                self.verified["too short"] += 1
+                continue
             ran = inside("replay", run.folder, "--data-dir", self.folder / "data", "--verify", "--quiet")
             if ran.code == 0:
                 self.verified["identical"] += 1
