@@ -6,7 +6,7 @@ position has one writer, the fills.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import partial
 
 from config.settings import Settings
@@ -22,7 +22,7 @@ from core.risk.exposure import Exposure
 from core.risk.gate import Gate
 from core.risk.ledger import RiskLedger
 from core.trader import EXIT_RETRY_NS, Trader
-from models.event import Fill, Funding, Held, OrderReport, Standing
+from models.event import Fill, Funding, Held, Inherited, OrderReport, Standing
 from models.order import ApprovedOrder, OrderState, Purpose, Refused, Side, TimeInForce
 from models.rows import FAR_NS
 
@@ -49,6 +49,8 @@ class Account:
         self._params = settings.strategy.params
         self.leverage = settings.risk.leverage
         self._adopted = 0
+        self._lots_before: dict[int, int] = {}  # what a run before held at its last word …
+        self._fees_before: dict[int, int] = {}  # … and had paid for it
         self.adopted_ns = -1  # venue time of the first reading, which took over positions as they were
         self._resting: Exposure | None = None
 
@@ -179,8 +181,9 @@ class Account:
         order = self.orders.fill(event)
         if order is None and not self.orders.strange(event):
             return
-        if order is not None and order.inherited and self.adopted_ns > event.venue_ns:
-            return  # the position read from the venue has it already
+        if order is not None and order.inherited and (self.adopted_ns < 0 or self.adopted_ns > event.venue_ns):
+            self._of_before(event)
+            return
         self.fills += 1
         self.brakes.roll(self.equity_e8())
         trader = self._traders[event.instrument]
@@ -199,6 +202,15 @@ class Account:
         if order is not None and not order.alive:
             self._ended(trader, order)
         self.check_losses()
+
+    def _of_before(self, event: Fill) -> None:
+        """The position and the wallet read from the venue have it, or will: only its fee is news."""
+        self.ledger.pay(event.fee_e8)
+        position = self._traders[event.instrument].position
+        if position.lots:
+            position.pay(event.fee_e8)
+        elif self.adopted_ns < 0:
+            self._fees_before[event.instrument] = self._fees_before.get(event.instrument, 0) + event.fee_e8
 
     def _protect(self, trader: Trader, order: Order | None, fresh: bool) -> None:
         """Arm the exit conditions at each fill of a growing position, and rest the stop at the first."""
@@ -247,15 +259,27 @@ class Account:
 
     # -- what was there before us, or came beside us ----------------------------------------------------------
 
-    def begin(self, wallet_e8: int) -> None:
-        """The wallet as the venue tells it at the start."""
+    def begin(self, wallet_e8: int, positions: Sequence[Held]) -> None:
+        """The wallet as the venue tells it at the start. A position of a run before that is gone was closed meanwhile:
+        it counts as the round trip that it was."""
+        gap_e8 = wallet_e8 - self.ledger.wallet_e8
         self.ledger.begin(wallet_e8)
+        before, self._lots_before = self._lots_before, {}
+        gone = [held.instrument for held in positions if not held.lots and before.get(held.instrument)]
+        if gone:
+            self.ledger.trip(gap_e8 - sum(self._fees_before.pop(instrument, 0) for instrument in gone))
+            self.brakes.judge_streak()
 
-    def inherit(self, orders: Iterable[ApprovedOrder]) -> None:
-        """Orders of a run before whose end nobody has seen: unknown until there is proof."""
-        for approved in orders:
+    def inherit(self, left: Inherited) -> None:
+        """Orders of a run before whose end nobody has seen are unknown until there is proof; its round trip goes on."""
+        for approved in left.orders:
             order = self.orders.add(approved)
             order.state, order.inherited = OrderState.UNKNOWN, True
+        for client_id, trade_id, lots in left.heard:
+            self.orders.heard(client_id, trade_id, lots)
+        if left.survivors is not None:
+            self._lots_before = dict(enumerate(left.survivors.open_lots))
+            self._fees_before = dict(enumerate(left.survivors.open_fees_e8))
 
     def transfer(self, amount_e8: int) -> None:
         """Money moved in or out beside trades."""
@@ -276,6 +300,8 @@ class Account:
         side = Side.BUY if lots > 0 else Side.SELL
         now = self._out.now_ns
         self.fill(Fill(now, "", -self._adopted, trader.index, side, price, abs(lots), 0, False, now, "external"))
+        if trader.position.lots and grows:
+            trader.position.pay(self._fees_before.pop(trader.index, 0))
         self.ledger.move(wallet_e8 - self.ledger.wallet_e8)
 
     def recognise(self, trader: Trader, standing: Standing, *, keep: bool = True) -> Order:

@@ -274,7 +274,7 @@ class Custody:
         self._brakes.lift(Cause.BLIND)
         self._shape(event)
         if not self.ready:
-            self._account.begin(event.wallet_e8)
+            self._account.begin(event.wallet_e8, event.positions)
             if self._account.adopted_ns < 0:
                 self._account.adopted_ns = event.asked_ns + self._memory.clock_offset_ns
         settled = self._touched_ns < event.asked_ns - SETTLED_NS and not self._account.on_the_way()

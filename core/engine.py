@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
+import msgspec
+
 from config.settings import Settings
 from core import records
 from core.account import Account
@@ -93,6 +95,7 @@ class Engine:
         self.refusals: dict[str, int] = {}
         self.entered: ApprovedOrder | None = None  # an entry on its way out that is not booked yet
         self._remembered: tuple[int, int, bool] | None = None
+        self._begun = False  # what a run before left is taken over, or there is nothing
         self._lost: dict[tuple[int, str], str] = {}
         self._ask_ns = FAR_NS  # when the strategy is asked by the clock
         self._steps: dict[type, Callable[..., None]] = {
@@ -155,18 +158,29 @@ class Engine:
 
     def _inherit(self, event: Inherited) -> None:
         """Go on where a run before ended; it comes before the first reading of the account."""
+        self._begun = True
         self.ledger.inherit(event.survivors, [Entry(*words) for words in event.entries])
-        self.account.inherit(event.orders)
+        self.account.inherit(event)
         if event.survivors is not None:
             self.brakes.inherit(event.survivors)
 
     def _remember(self) -> None:
-        """Wish that what a restart must not forget be kept, whenever it has changed."""
+        """Wish that what a restart must not forget be kept, whenever it has changed, before anything leaves: a death
+        between the two must not forget it. Before this run has taken over what was left to it, it knows nothing.
+        """
+        if not self._begun:
+            return
         version = (self.ledger.version, self.brakes.version, self.account.holds)
         if version != self._remembered:
             self._remembered = version
             handed_over = Cause.HANDOVER in self.mode.causes and self.account.holds
-            self._out.add(Remember(self._out.now_ns, self.brakes.survivors(handed_over)))
+            positions = [trader.position for trader in self.traders]
+            survivors = msgspec.structs.replace(
+                self.brakes.survivors(handed_over),
+                open_lots=tuple(one.lots for one in positions),
+                open_fees_e8=tuple(one.fee_e8 for one in positions),
+            )
+            self._out.first(Remember(self._out.now_ns, survivors))
 
     def _report(self, event: OrderReport) -> None:
         self.account.report(event)
@@ -361,6 +375,7 @@ class Engine:
     def _command(self, event: Command) -> None:
         brakes = self.brakes
         if event.name == "start":
+            self._begun = True
             if self.custody is not None:
                 self.custody.start()
         elif event.name == "allow_entries":

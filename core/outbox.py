@@ -32,6 +32,10 @@ class Outbox:
     def add(self, action: Action) -> None:
         self._actions.append(action)
 
+    def first(self, action: Action) -> None:
+        """A wish that comes before all others of this fact."""
+        self._actions.insert(0, action)
+
     def take(self) -> list[Action]:
         actions, self._actions = self._actions, []
         return actions

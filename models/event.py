@@ -135,13 +135,15 @@ class Balance(msgspec.Struct, frozen=True, tag="balance"):
 
 class Inherited(msgspec.Struct, frozen=True, tag="inherited"):
     """What a run before left behind: its ``survivors``, the orders that nobody has seen the end of, and its entries of
-    the last day as (ns, instrument, side, price in ticks, lots), a price of 0 for a market order.
+    the last day as (ns, instrument, side, price in ticks, lots), a price of 0 for a market order. ``heard`` are
+    executions of those orders that it had booked: (client id, trade id, lots).
     """
 
     at_ns: int
     survivors: Survivors | None
     orders: tuple[ApprovedOrder, ...]
     entries: tuple[tuple[int, int, int, int, int], ...]
+    heard: tuple[tuple[str, int, int], ...] = ()
 
 
 class MarginCall(msgspec.Struct, frozen=True, tag="margin_call"):

@@ -29,7 +29,7 @@ from wiring.terms import (
     stream_names,
     with_terms,
 )
-from wiring.warming import Scratch, keep_warm_bot, warm, warmth
+from wiring.warming import Scratch, compiled, keep_warm_bot, warm, warmth
 
 __all__ = [
     "VIRTUAL_START_NS",
@@ -44,6 +44,7 @@ __all__ = [
     "build",
     "choose_venue",
     "client_prefix",
+    "compiled",
     "digest",
     "feed_limits",
     "history",

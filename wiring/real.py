@@ -34,7 +34,7 @@ from models.action import Note
 from models.error import DataError, UsageError
 from models.event import ClockOffset, Command, Event, Inherited
 from models.instrument import Instrument, to_e8
-from storage.cold.inheritance import left_behind, newest_journal
+from storage.cold.inheritance import inherited
 from utils.clock import RunClock
 from wiring.joining import Place, build
 from wiring.sockets import SocketVenue
@@ -220,12 +220,9 @@ def real_sockets(
 ) -> Parts:
     """The live engine on a real account, recording and journal on."""
     place = Place(settings, mode, started_ns)
-    before = newest_journal(place.journal.parent)
     try:
-        account.side.left = None if before is None else left_behind(before, started_ns)
-    except (
-        DataError
-    ) as error:  # the venue tells what is held; what held the run before back, a person has to tell (F69)
+        account.side.left = inherited(place.journal.parent, started_ns)
+    except DataError as error:  # the venue tells what is held; what held the run before back, a person has to (F69)
         account.side.unread = error.message
     parts = build(
         settings,

@@ -36,6 +36,12 @@ class SocketVenue:
         self.line = line
         self.instruments = instruments
 
+    async def listen(self, settings: Settings) -> None:
+        """Open the market's streams. Raises VenueUnreachableError when they do not deliver."""
+        self.feed.start()
+        if not await self.feed.delivering(settings.feed.deliver_timeout_s):
+            raise _silent(settings)
+
 
 async def choose_venue(
     stack: contextlib.AsyncExitStack,
@@ -43,24 +49,27 @@ async def choose_venue(
     source: str,
     clock: RunClock,
     emulator: Sequence[str],
+    *,
+    account_first: bool = False,
 ) -> SocketVenue:
     """The venue's public streams when they deliver in time, else (``auto``) the embedded exchange.
 
+    With ``account_first`` a venue that answers is enough, and nothing is compiled: a position that a run before left
+    open is protected while the caller has still to ``listen``.
+
     Raises VenueUnreachableError when ``source`` leaves no choice and it does not deliver.
     """
-    feed = settings.feed
+    feed, listen = settings.feed, not account_first
     if source in ("auto", "binance"):
-        warm(settings)
-        venue = await connect(stack, settings, "binance", feed.rest_url, feed.stream_url, clock)
+        if not account_first:
+            warm(settings)
+        venue = await connect(stack, settings, "binance", feed.rest_url, feed.stream_url, clock, listen=listen)
         if venue is not None:
             return venue
         if source == "binance":
-            raise VenueUnreachableError(
-                f"{feed.stream_url} did not deliver market data within {feed.deliver_timeout_s:g} s; check the "
-                "network, or use --feed embedded"
-            )
+            raise _silent(settings)
     exchange = await stack.enter_async_context(embedded(emulator, lambda: warm(settings)))
-    venue = await connect(stack, settings, EMBEDDED, exchange.rest_url, exchange.stream_url, clock)
+    venue = await connect(stack, settings, EMBEDDED, exchange.rest_url, exchange.stream_url, clock, listen=listen)
     if venue is None:
         raise VenueUnreachableError(
             f"the embedded exchange did not deliver market data within {EMBEDDED_TIMEOUT_S:g} s; is the machine out of "
@@ -70,10 +79,19 @@ async def choose_venue(
     return venue
 
 
+def _silent(settings: Settings) -> VenueUnreachableError:
+    feed = settings.feed
+    return VenueUnreachableError(
+        f"{feed.stream_url} did not deliver market data within {feed.deliver_timeout_s:g} s; check the network, or use "
+        "--feed embedded"
+    )
+
+
 async def connect(
-    stack: contextlib.AsyncExitStack, settings: Settings, name: str, rest_url: str, stream_url: str, clock: RunClock
-) -> SocketVenue | None:
-    """Connect feed and REST of a venue; None when it does not deliver in time."""
+    stack: contextlib.AsyncExitStack, settings: Settings, name: str, rest_url: str, stream_url: str, clock: RunClock,
+    *, listen: bool = True,
+) -> SocketVenue | None:  # fmt: skip
+    """Connect feed and REST of a venue, or REST alone without ``listen``; None when it does not deliver in time."""
     timeout_s = EMBEDDED_TIMEOUT_S if name == EMBEDDED else settings.feed.deliver_timeout_s
     line = Line()
     market = MarketRest(rest_url, clock.now_ns)
@@ -89,11 +107,12 @@ async def connect(
         on_stream=line.stream,
         rate=clock.rate,
     )
-    feed.start()
+    if listen:
+        feed.start()
     try:
         async with asyncio.timeout(timeout_s):
             instruments = instruments_of(await market.exchange_info(), settings.feed.symbols)
-            delivers = await feed.delivering(timeout_s)
+            delivers = not listen or await feed.delivering(timeout_s)
         if delivers:
             stack.push_async_callback(market.close)
             stack.push_async_callback(feed.stop)

@@ -136,6 +136,13 @@ class Orders:
             self._alive.pop(fill.client_id, None)
         return order
 
+    def heard(self, client_id: str, trade_id: int, lots: int) -> None:
+        """An execution that a run before had booked: it is no news."""
+        order = self._orders.get(client_id)
+        if order is not None:
+            order.trades.add(trade_id)
+            order.filled += lots
+
     def strange(self, fill: Fill) -> bool:
         """Whether a fill of no own order is the venue's own doing (it states a cause) and heard for the first time."""
         key = (fill.instrument, fill.trade_id)

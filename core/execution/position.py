@@ -70,6 +70,15 @@ class Position:
                 self._open(fill, (fill.quantity - closing) * fill.side.sign, fill.fee_e8 - fee)
         return realised, trip
 
+    @property
+    def fee_e8(self) -> int:
+        """Paid since the round trip began."""
+        return self._fee_e8
+
+    def pay(self, fee_e8: int) -> None:
+        """A fee of this round trip that no fill here has told: it was paid before us."""
+        self._fee_e8 += fee_e8
+
     def fund(self, amount_e8: int) -> None:
         self._funding_e8 += amount_e8
 

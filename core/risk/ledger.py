@@ -90,6 +90,12 @@ class RiskLedger:
         self.fees_e8 += fee_e8
         self.day_fees_e8 += fee_e8
 
+    def pay(self, fee_e8: int) -> None:
+        """A fee that the wallet read from the venue has lost already."""
+        self.version += 1
+        self.fees_e8 += fee_e8
+        self.day_fees_e8 += fee_e8
+
     def fund(self, amount_e8: int) -> None:
         self.version += 1
         self.wallet_e8 += amount_e8

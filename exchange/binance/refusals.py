@@ -11,6 +11,7 @@ from models.error import ScalperError
 
 BAN_TEXT = re.compile(rb"banned until (\d{13})")
 SAID_MAX = 200
+_LONG = re.compile(r"[A-Za-z0-9+/%=_.~-]{40,}")  # keys, signatures, listenKeys; client ids have at most 36 characters
 
 
 class VenueAnswerError(ScalperError):
@@ -35,14 +36,16 @@ class VenueAnswerError(ScalperError):
 
 
 def said(body: bytes) -> tuple[int, str]:
-    """(venue code or 0, text) of an error body, which may be anything."""
+    """(venue code or 0, text) of an error body, which may be anything: one that quotes our request back has the key and
+    the signature in it, and the text goes into journal, records and log (F75).
+    """
     try:
         answer = orjson.loads(body)
     except orjson.JSONDecodeError:
         answer = None
     if isinstance(answer, dict):
         code = answer.get("code", 0)
-        return code if isinstance(code, int) else 0, str(answer.get("msg", answer))[:SAID_MAX]
+        return code if isinstance(code, int) else 0, _LONG.sub("***", str(answer.get("msg", answer)))[:SAID_MAX]
     if not body.strip():
         return 0, "an empty body"
     kind = "an HTML page" if body.lstrip()[:1] == b"<" else "a body that is not JSON"

@@ -23,7 +23,7 @@ from interface.commands.config import effective_toml
 from interface.commands.loading import loaded, on_tape
 from interface.control.server import controlled
 from interface.drivers import sockets
-from interface.drivers.keep_warm import KeepWarm, keep_warm
+from interface.drivers.keep_warm import keep_warm
 from interface.drivers.watchdog import Watchdog
 from interface.progress import Progress
 from interface.story import Story
@@ -112,7 +112,10 @@ async def _run(
     async with contextlib.AsyncExitStack() as stack:
         desk = await stack.enter_async_context(controlled(home, stop, clock.now_ns))
         command = emulator_command(arguments, settings, wish)
-        venue = await _unless(stop, wiring.choose_venue(stack, settings, wish.source, clock, command))
+        # A position of a run before may wait there; compiling for half a minute beside it would leave it alone.
+        first = wish.mode in ("rehearsal", "testnet", "live") and wiring.compiled()
+        choice = wiring.choose_venue(stack, settings, wish.source, clock, command, account_first=first)
+        venue = await _unless(stop, choice)
         if venue is None:
             return None
         if wish.tape is not None:
@@ -123,6 +126,7 @@ async def _run(
             parts = wiring.paper_sockets(settings, venue, **terms)
         else:
             given = wiring.access(settings, venue, wish.mode)
+            kept.hide(given.signer.api_key)  # the one secret that leaves the signer: it stands in every request
             opened = await wiring.open_account(stack, settings, venue, given, clock, change=wish.mode != "shadow")
             arm(arguments, wish.mode, statement(settings, opened.instruments, opened.marks, opened.wallet_e8))
             if wish.mode == "shadow":
@@ -134,11 +138,9 @@ async def _run(
             kept.bind(run_id=parts.run_id, feed=parts.feed)
             _say_start(parts, settings, home)
             parts.files.write_document("config.toml", config)  # a killed run has it too
-            venue_of_orders = None if account is None else account.venue
-            warm = wiring.warmth(settings, parts, venue_of_orders) if settings.execution.keep_warm else None
             desk.attach(parts)
             started_ns = clock.now_ns()
-            ended_ns = await _trade(arguments, settings, wish, venue, parts, clock, stop, warm, account)
+            ended_ns = await _trade(arguments, settings, wish, venue, parts, clock, stop, account, listen=first)
             await venue.feed.stop()
             if wish.for_ns is not None or wish.tape is not None:
                 parts.facts["interrupted"] = stop.is_set()
@@ -147,16 +149,25 @@ async def _run(
 
 async def _trade(
     arguments: argparse.Namespace, settings: Settings, wish: Wish, venue: Any, parts: Any, clock: RunClock,
-    stop: asyncio.Event, warm: KeepWarm | None, account: Any,
+    stop: asyncio.Event, account: Any, *, listen: bool,
 ) -> int:  # fmt: skip
-    """Drive the run with the garbage collector off; returns the time of its end."""
+    """Drive the run with the garbage collector off; returns the time of its end. ``listen``: the feed waits for us."""
+    import wiring
+
     shown = Progress(arguments, parts.feed)
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    warming = asyncio.create_task(keep_warm(warm), name="keep warm") if warm is not None else None
     watchdog = Watchdog(lambda seconds: log.logger("run").critical("loop.stuck", seconds=round(seconds, 1)))
     ticking = asyncio.create_task(watchdog.keep_ticking(), name="watchdog")
+    warming: list[asyncio.Task[None]] = []
+
+    async def heard() -> None:
+        if listen:
+            wiring.warm(settings)
+        warming.extend(
+            _settled(settings, parts, account)
+        )  # before the streams open: it keeps the loop for a fifth of a second
+        if listen:
+            await _unless(stop, venue.listen(settings))
+
     try:
         return await sockets.drive(
             parts,
@@ -172,15 +183,27 @@ async def _trade(
             gone=venue.exchange.gone if wish.tape is not None else None,
             progress=lambda: shown.text(_line(parts)),
             account=account,
+            listen=heard,
         )
     finally:
         watchdog.close()
         ticking.cancel()
         shown.done()
-        if warming is not None:
-            warming.cancel()
-            await asyncio.gather(warming, return_exceptions=True)
-        await asyncio.gather(ticking, return_exceptions=True)
+        for task in warming:
+            task.cancel()
+        await asyncio.gather(ticking, *warming, return_exceptions=True)
+
+
+def _settled(settings: Settings, parts: Any, account: Any) -> list[asyncio.Task[None]]:
+    """Everything is made: from now on nothing is collected, and a task keeps the caches warm, where that is wished."""
+    import wiring
+
+    venue = None if account is None else account.venue
+    bot = wiring.warmth(settings, parts, venue) if settings.execution.keep_warm else None
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    return [asyncio.create_task(keep_warm(bot), name="keep warm")] if bot is not None else []
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import msgspec
@@ -23,6 +23,7 @@ from utils.clock import since_boot_s
 PULSE_S = 0.005
 PRIME_PAGES = 10  # of 1,000 aggregate trades, weight 20 each: at most 200 of 2,400 a minute
 PRIME_NS = 600 * 1_000_000_000  # ten minutes of past are enough for every window's readiness
+PROTECT_S = 3.0  # so long the market waits for the account; what is still in doubt then is settled beside it
 DRAIN_S = 20.0  # inside the 30 s stop budget: how long closing may take
 CLOCK_EVERY_S = 60.0
 SNAPSHOT_RETRY_S = 0.5
@@ -106,6 +107,7 @@ async def drive(
     gone: asyncio.Task[int] | None = None,
     progress: Callable[[], None] | None = None,
     account: Account | None = None,
+    listen: Callable[[], Awaitable[None]] | None = None,
 ) -> int:
     """Trade until ``stop`` is set, ``duration_s`` (real seconds) are over or the venue is ``gone``, then close.
 
@@ -113,21 +115,25 @@ async def drive(
     had sent is heard to its last frame. Returns the time of the end; what was dropped or lost on the way goes into the
     facts of ``parts``.
 
-    The feed is started and delivering; its frames begin to count when the windows have been primed. A real ``account``
-    is opened then, and closed when nothing more is to be told.
+    The feed delivers, or does so when ``listen`` has returned; its frames begin to count when the windows have been
+    primed. A real ``account`` comes before all that: what a run before left open is protected first. It is closed when
+    nothing more is to be told.
     """
-    offset = await market.clock_offset()
-    parts.ear.fact(ClockOffset(now_ns(), offset.offset_ns, offset.uncertainty_ns))
-    if prime:
-        for instrument in parts.instruments:
-            await _prime(parts, market, instrument, now_ns)
-    line.parts, parts.facts["frames_dropped"] = parts, line.dropped
     woken = asyncio.Event()
-    pulse = asyncio.create_task(_pulse(parts, market, now_ns, progress, account, woken), name="run pulse")
+    pulse = asyncio.create_task(_pulse(parts, line, market, now_ns, progress, account, woken), name="run pulse")
     clock = asyncio.create_task(_keep_clock(parts, market, now_ns, woken), name="run clock")
     try:
         if account is not None:
             await account.open()
+            await _protected(parts)
+        offset = await market.clock_offset()
+        parts.ear.fact(ClockOffset(now_ns(), offset.offset_ns, offset.uncertainty_ns))
+        if listen is not None:
+            await listen()
+        if prime:
+            for instrument in parts.instruments:
+                await _prime(parts, market, instrument, now_ns)
+        line.parts, parts.facts["frames_dropped"] = parts, line.dropped
         await _first(stop, duration_s, pulse, gone)
         if gone is not None and gone.done():
             await _heard_out(feed)
@@ -149,6 +155,15 @@ async def drive(
     end_ns = now_ns()
     parts.session.time(end_ns)
     return end_ns
+
+
+async def _protected(parts: Parts) -> None:
+    """Wait, within bounds, until the account has been read and everything found in it is covered."""
+    custody = parts.engine.custody
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(PROTECT_S):
+            while custody is not None and not custody.ready:
+                await asyncio.sleep(PULSE_S)
 
 
 async def _first(
@@ -200,6 +215,7 @@ async def _prime(parts: Parts, market: Market, instrument: Instrument, now_ns: C
 
 async def _pulse(
     parts: Parts,
+    line: Line,
     market: Market,
     now_ns: Callable[[], int],
     progress: Callable[[], None] | None,
@@ -225,7 +241,7 @@ async def _pulse(
             looks = 0.0
             await keeping.look()
         for instrument in parts.ear.hearing.snapshot_wanted:
-            if instrument not in fetching:
+            if line.parts is not None and instrument not in fetching:  # one from before the frames joins nothing
                 symbol = parts.instruments[instrument].symbol
                 fetching[instrument] = asyncio.create_task(_snapshot(parts, market, instrument, symbol, now_ns))
         for instrument in [number for number, task in fetching.items() if task.done()]:

@@ -99,6 +99,13 @@ def check_journal(path: Path | str) -> JournalState:
     return JournalState(header, records, sequence, closed, end, tail)
 
 
+def begun(path: Path | str) -> bool:
+    """False for a journal whose run was killed while it was being made: nothing stands in it, and nothing is lost."""
+    data = _bytes_of(path)
+    whole = data[: len(MAGIC)] == MAGIC and next(_chain(data), None) is not None
+    return whole or _proof_of_loss(data, len(MAGIC), 0) is not None
+
+
 def _bytes_of(path: Path | str) -> bytes:
     try:
         return Path(path).read_bytes()

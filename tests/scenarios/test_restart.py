@@ -152,17 +152,18 @@ def test_a_fill_that_the_position_read_has_already_is_not_counted_twice() -> Non
     assert (scene.custody.ready, scene.custody.adoptions) == (True, 1)
 
 
-def test_a_fill_told_before_the_position_is_read_makes_it() -> None:
-    """The other order of words: the fill opens the position, the reading agrees, nothing is adopted."""
+def test_a_fill_of_before_waits_for_the_reading() -> None:
+    """An execution told before the account was read books nothing: the position read has it, once."""
     scene = Scene()
     wish = order(OLD_ENTRY, Purpose.ENTRY, scene)
     scene = restarted(None, wish, scene=scene)
     scene.fill(wish, venue_ns=scene.now_ns - SECOND)
     scene.report(wish, OrderState.FILLED, filled=8)
+    assert scene.engine.traders[0].position.lots == 0
+    scene.read(lots=8)
     scene.report(stop_of(scene), OrderState.ACCEPTED)
     scene.read(lots=8)
-    assert (scene.engine.traders[0].position.lots, scene.custody.adoptions) == (8, 0)
-    assert len(scene.engine.orders.alive(0, Purpose.STOP)) == 1
+    assert (scene.engine.traders[0].position.lots, scene.custody.ready) == (8, True)
 
 
 def test_an_inherited_stop_found_beside_its_position_is_kept() -> None:
@@ -175,26 +176,6 @@ def test_an_inherited_stop_found_beside_its_position_is_kept() -> None:
     assert scene.engine.traders[0].stop_id == OLD_STOP
     assert orders_of(scene.log, Purpose.STOP) == []
     assert (scene.custody.ready, Cause.UNKNOWN in scene.engine.mode.causes) == (True, False)
-
-
-def test_of_two_stops_one_is_left() -> None:
-    """A stop sent at the first fill and an inherited one that is found later: the tracked one stays, the other goes."""
-    scene = Scene()
-    entry, stop = order(OLD_ENTRY, Purpose.ENTRY, scene), order(OLD_STOP, Purpose.STOP, scene)
-    scene = restarted(None, entry, stop, scene=scene)
-    scene.fill(entry, venue_ns=scene.now_ns - SECOND)
-    scene.report(entry, OrderState.FILLED, filled=8)
-    (fresh,) = [one for one in orders_of(scene.log, Purpose.STOP) if one.client_id != OLD_STOP]
-    scene.report(fresh, OrderState.ACCEPTED)
-    scene.report(stop, OrderState.ACCEPTED)
-    standing = [
-        Standing(one.client_id, n, 0, Side.SELL, 8, 0, 0, one.trigger, True, True) for n, one in ((7, fresh), (8, stop))
-    ]
-    scene.read(*standing, lots=8)
-    scene.run(200)
-    assert len(set(cancels(scene.log))) == 1
-    left = {fresh.client_id, OLD_STOP} - set(cancels(scene.log))
-    assert left == {scene.engine.traders[0].stop_id}
 
 
 def test_a_resting_entry_of_the_run_before_is_taken_back() -> None:

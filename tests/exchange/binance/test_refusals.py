@@ -43,3 +43,11 @@ def test_silence_lasts_as_long_as_the_venue_says(status: int, header: str, body:
 def test_the_blame_follows_the_status(status: int, blame: str) -> None:
     """Our mistakes, refused addresses and broken venues are told apart."""
     assert refusal("order", status, "", b"{}", 0).blame == blame
+
+
+def test_what_is_quoted_back_is_masked() -> None:
+    """A venue or a proxy that quotes key or signature in its error text does not bring them into records."""
+    key = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"
+    body = b'{"code":-2015,"msg":"Invalid API-key ' + key.encode() + b", signature=" + b"ab" * 32 + b', IP"}'
+    assert said(body) == (-2015, "Invalid API-key ***, *** IP") or key not in said(body)[1]
+    assert "abab" not in said(body)[1]

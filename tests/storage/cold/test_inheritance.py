@@ -1,121 +1,109 @@
-"""What a journal leaves to the next run."""
+"""What a run takes over from those before it, whenever they were killed."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
 import pytest
 
+from core.risk.mode import Cause
 from models.action import Remember, Submit
 from models.event import Inherited, OrderReport
 from models.order import ApprovedOrder, OrderState, OrderType, Purpose, Side, TimeInForce
 from models.survivors import Survivors
-from storage.cold.inheritance import DAY_NS, left_behind, newest_journal
-from storage.cold.journal import Journal
+from storage.cold.inheritance import inherited
+from storage.cold.journal import HEAD_BYTES, MAGIC, Journal
 from storage.cold.journal_reader import JournalDamagedError
 from storage.cold.keeper import JournalKeeper
 
-NOW_NS = 1_795_262_400_000_000_000
-SURVIVORS = Survivors(7, 7, 7, 1, 7, 0, 2, 0, {"KILL": "a test"}, 9, 9, False)
+NOW_NS = 1_795_000_000_000_000_000
 
 
-def order(number: int, purpose: Purpose = Purpose.ENTRY, at_ns: int = NOW_NS) -> ApprovedOrder:
+def survivors(losses: int, repeats: int = 0) -> Survivors:
+    """Marks with a losing streak, and a halt that a person lifts."""
+    causes = {Cause.STREAK_HALT.value: "8 losing trades in a row"}
+    return Survivors(70, 70, 70, 1, 70, 0, losses, repeats, causes, 0, 0, False)
+
+
+def entry(number: int) -> ApprovedOrder:
     return ApprovedOrder(
-        f"scabcdefgh{purpose.value}{number:06d}", 0, Side.BUY, OrderType.MARKET, TimeInForce.GTC, 0, 8, 0, False,
-        purpose, at_ns,
-    )  # fmt: skip
+        f"scaaaaaaaae{number:06}", 0, Side.BUY, OrderType.MARKET, TimeInForce.GTC, 0, 8, 0, False, Purpose.ENTRY, 5
+    )
 
 
-def report(wish: ApprovedOrder, state: OrderState) -> OrderReport:
-    return OrderReport(NOW_NS, wish.client_id, 1, state, 0, NOW_NS)
+def journal(folder: Path, name: str, *contents: object) -> Path:
+    """A journal of a killed run: not closed."""
+    written = Journal(folder / f"{name}.journal", {"run_id": name}, sync="always")
+    keeper = JournalKeeper(written)
+    for content in contents:
+        if isinstance(content, Inherited | OrderReport):
+            keeper.event(content, 0)
+        else:
+            keeper.action(content, 0)  # type: ignore[arg-type]
+    return written.path
 
 
-class Run:
-    """A journal being written."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.journal = Journal(path, {"version": "test"})
-        self.keeper = JournalKeeper(self.journal)
-
-    def submit(self, wish: ApprovedOrder, *states: OrderState) -> None:
-        self.keeper.action(Submit(wish.created_ns, wish), 0)
-        for state in states:
-            self.keeper.event(report(wish, state), 0)
-
-    def left(self) -> Inherited:
-        self.journal.close()
-        return left_behind(self.path, NOW_NS)
+def test_nothing_is_left_by_nobody(tmp_path: Path) -> None:
+    """Without a journal there is nothing to take over."""
+    assert inherited(tmp_path, NOW_NS) is None
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    return Run(tmp_path / "20261127T120000Z-testnet-0000.journal")
+def test_the_newest_run_that_tells_anything_counts(tmp_path: Path) -> None:
+    """A run killed before it had taken over what was left to it does not hide what the run before left."""
+    journal(tmp_path, "20261127T194800Z-testnet-aaaa", Remember(NOW_NS, survivors(3)))
+    journal(tmp_path, "20261127T194900Z-testnet-bbbb")
+    left = inherited(tmp_path, NOW_NS)
+    assert left is not None
+    assert left.survivors == survivors(3)
 
 
-def test_orders_without_an_end_are_left(run: Run) -> None:
-    """Sent, accepted or unknown is open; filled, cancelled, expired or refused is not."""
-    ends = [OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED]
-    for number, state in enumerate(ends):
-        run.submit(order(number), OrderState.ACCEPTED, state)
-    run.submit(order(7))
-    run.submit(order(8), OrderState.ACCEPTED)
-    run.submit(order(9, Purpose.STOP), OrderState.UNKNOWN)
-    assert [one.client_id[-1] for one in run.left().orders] == ["7", "8", "9"]
+@pytest.mark.parametrize("left", [0, len(MAGIC), len(MAGIC) + HEAD_BYTES // 2])
+def test_a_journal_that_was_never_begun_is_passed_over(tmp_path: Path, left: int) -> None:
+    """A death while the journal was being made leaves zeros or half a header: nothing was promised in it."""
+    journal(tmp_path, "20261127T194800Z-testnet-aaaa", Remember(NOW_NS, survivors(3)))
+    torn = journal(tmp_path, "20261127T194900Z-testnet-bbbb")
+    torn.write_bytes(torn.read_bytes()[:left] + bytes(4096))
+    found = inherited(tmp_path, NOW_NS)
+    assert found is not None
+    assert found.survivors == survivors(3)
 
 
-def test_the_newest_survivors_count(run: Run) -> None:
-    """Of several only the last word is left; without any there is none."""
-    run.keeper.action(Remember(NOW_NS, msgspec.structs.replace(SURVIVORS, causes={})), 0)
-    run.keeper.action(Remember(NOW_NS, SURVIVORS), 0)
-    assert run.left().survivors == SURVIVORS
+def test_a_lost_header_with_records_behind_it_is_damage(tmp_path: Path) -> None:
+    """When a record says that the header was on the disk, the journal is refused."""
+    path = journal(tmp_path, "20261127T194900Z-testnet-bbbb", Remember(NOW_NS, survivors(3)))
+    data = bytearray(path.read_bytes())
+    data[len(MAGIC) + 4] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(JournalDamagedError):
+        inherited(tmp_path, NOW_NS)
 
 
-def test_entries_of_the_last_day_are_left(run: Run) -> None:
-    """Entries count for a day, exits never."""
-    run.submit(order(1, at_ns=NOW_NS - DAY_NS), OrderState.FILLED)
-    run.submit(order(2, at_ns=NOW_NS - DAY_NS + 1), OrderState.FILLED)
-    run.submit(order(3, Purpose.EXIT), OrderState.FILLED)
-    assert run.left().entries == ((NOW_NS - DAY_NS + 1, 0, 0, 0, 8),)
+def test_of_one_second_the_later_journal_counts(tmp_path: Path) -> None:
+    """Two runs begun in one second are told apart by their first records, not by the chance in their names."""
+    journal(tmp_path, "20261127T194800Z-testnet-ffff", Remember(NOW_NS, survivors(3)))
+    journal(tmp_path, "20261127T194800Z-testnet-0000", Remember(NOW_NS + 5, survivors(4)))
+    left = inherited(tmp_path, NOW_NS)
+    assert left is not None
+    assert left.survivors == survivors(4)
 
 
-def test_what_a_run_inherited_itself_goes_on(run: Run) -> None:
-    """A run that was killed before it saw the end of what it had taken over leaves that too."""
-    old, ended = order(1), order(2)
-    run.keeper.event(Inherited(NOW_NS, SURVIVORS, (old, ended), ((NOW_NS - 5, 0, 1, 0, 3),)), 0)
-    run.keeper.event(report(ended, OrderState.FILLED), 0)
-    left = run.left()
-    assert (left.survivors, left.orders, left.entries) == (SURVIVORS, (old,), ((NOW_NS - 5, 0, 1, 0, 3),))
+def test_an_entry_after_the_last_mark_is_one_more_without_a_round_trip(tmp_path: Path) -> None:
+    """The marks kept before an entry left do not know it: it counts as a repeat (P14), and is open."""
+    marks = Remember(NOW_NS, survivors(0, 1))
+    journal(
+        tmp_path, "20261127T194800Z-testnet-aaaa", Submit(NOW_NS - 1, entry(1)), marks, Submit(NOW_NS + 1, entry(2))
+    )
+    left = inherited(tmp_path, NOW_NS + 2)
+    assert left is not None and left.survivors is not None
+    assert left.survivors.repeats == 2
+    assert [order.client_id for order in left.orders] == [entry(1).client_id, entry(2).client_id]
 
 
-def test_a_torn_tail_is_left_out(run: Run) -> None:
-    """A kill in the middle of a record costs that record alone: the journal of a run that goes on is read."""
-    run.submit(order(1))
-    copy = run.path.with_name("killed.journal")
-    written = run.path.read_bytes()
-    used = (len(written.rstrip(b"\0")) + 7) & -8  # records begin at multiples of eight
-    copy.write_bytes(written[:used] + b"\x17" * 20)
-    assert [one.client_id for one in left_behind(copy, NOW_NS).orders] == [order(1).client_id]
-    run.journal.close()
-
-
-def test_a_damaged_middle_is_refused(run: Run) -> None:
-    """A byte changed before records that were synced: no guess about orders, exit code 7."""
-    for number in range(50):
-        run.submit(order(number))
-    run.journal.close()
-    data = bytearray(run.path.read_bytes())
-    data[len(data.rstrip(b"\0")) // 2] ^= 0xFF
-    run.path.write_bytes(bytes(data))
-    with pytest.raises(JournalDamagedError) as caught:
-        left_behind(run.path, NOW_NS)
-    assert caught.value.exit_code == 7
-
-
-def test_the_newest_journal_is_the_last_runs(tmp_path: Path) -> None:
-    """Names begin with the time of the start; an empty folder has none."""
-    assert newest_journal(tmp_path) is None
-    for name in ("20261127T120000Z-live-ffff", "20261127T120001Z-live-0000", "20261126T235959Z-live-aaaa"):
-        (tmp_path / f"{name}.journal").touch()
-    assert newest_journal(tmp_path) == tmp_path / "20261127T120001Z-live-0000.journal"
+def test_an_order_with_an_end_is_over(tmp_path: Path) -> None:
+    """Orders count as open until a report has ended them; what the run had inherited goes on."""
+    first = Inherited(NOW_NS, survivors(2), (entry(7),), ())
+    over = OrderReport(NOW_NS + 2, entry(1).client_id, 5, OrderState.FILLED, 8, NOW_NS)
+    journal(tmp_path, "20261127T194800Z-testnet-aaaa", first, Submit(NOW_NS + 1, entry(1)), over)
+    left = inherited(tmp_path, NOW_NS + 3)
+    assert left is not None
+    assert left.orders == (entry(7),)

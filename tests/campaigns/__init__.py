@@ -1,0 +1,1 @@
+"""Long tests that are commands; the suite runs a small form of each."""
