@@ -207,14 +207,14 @@ class Account:
         if not fresh:
             self._memory.set(trader.index, stop_tick=tick)
             return
+        held = trader.position.lots
+        side = records.side_of(held)
         found = self.orders.get(trader.stop_id)
-        if found is not None and found.alive:  # a stop of a run before, found beside the position
-            trader.arm(found.approved.trigger, self._out.now_ns)
+        if found is not None and found.alive and found.cancelled_ns == FAR_NS and found.approved.side is side:
+            trader.arm(found.approved.trigger, self._out.now_ns)  # of a run before, found beside the position
             return
         trader.arm(tick, self._out.now_ns)
-        held = trader.position.lots
         lots = order.approved.quantity if order is not None and entry else abs(held)
-        side = records.side_of(held)
         approved = self._gate.stop(trader.index, side, lots, tick, self._out.now_ns, self.ledger)
         trader.stop_id = approved.client_id
         self._send(trader, approved, "")

@@ -70,7 +70,7 @@ class Custody:
         self._money_differs_e8 = 0
         self._missing: dict[str, int] = {}  # stops that a reading did not show → when it was asked for
         self._bare_ns: dict[int, int] = {}  # instrument → since when its position has no stop
-        self._lost_stops: deque[int] = deque(maxlen=LOST_STOPS_MAX)
+        self._lost_stops: deque[tuple[int, str]] = deque(maxlen=LOST_STOPS_MAX)
         self._adopted_ns: deque[int] = deque(maxlen=ADOPTIONS_MAX)
 
     # -- time -------------------------------------------------------------------------------------------------
@@ -149,7 +149,12 @@ class Custody:
             self._account.exit(trader, "emergency_exit")
 
     def _tidy(self, trader: Trader) -> None:
-        """No stop without a position, and one only: what is left over beside a proven one, or alone, is taken back."""
+        """No stop without a position, and one only: what is left over beside a proven one, or alone, is taken back.
+
+        Before the first reading nobody knows of a position: a stop of a run before may protect one.
+        """
+        if self._account.adopted_ns < 0:
+            return
         if trader.position.lots and self._stop_of(trader) is None:
             return
         for order in self._account.orders.alive(trader.index, Purpose.STOP):
@@ -207,10 +212,21 @@ class Custody:
             self._doubt(order)
         else:
             self._settle(event.client_id)
+        if self._abandoned(order, event):
+            self._stop_lost(event.client_id)
         if event.state is OrderState.REJECTED and order.approved.purpose is not Purpose.ENTRY:
             self.inspect()  # what it was to reduce or to protect may be gone (F26)
         if not order.state.terminal and order.filled < order.reported:
             self._query(order)  # a fill we have not heard: the answer brings it
+
+    def _abandoned(self, order: Order, event: OrderReport) -> bool:
+        """Whether a stop ended unfilled beside an open position, neither by us nor for what the market did."""
+        wish, reason = order.approved, event.reason
+        ended = order.state.terminal and order.state is event.state and order.state is not OrderState.FILLED
+        ours = order.cancelled_ns != FAR_NS or Refused.NOT_PLACED.within(reason)
+        market = Refused.WOULD_TRIGGER.within(reason) or Refused.REDUCE_ONLY.within(reason)
+        held = self._traders[wish.instrument].position.lots
+        return wish.purpose is Purpose.STOP and ended and not ours and not market and held != 0
 
     def fill(self, event: Fill) -> None:
         """After the account has taken a fill."""
@@ -327,6 +343,8 @@ class Custody:
             if len(self._adopted_ns) == ADOPTIONS_MAX and self._adopted_ns[0] > self._out.now_ns - HOUR_NS:
                 self._brakes.block(Cause.POSITION, f"{ADOPTIONS_MAX} differences from the venue within an hour")
         self._account.adopt(trader, held, wallet_e8)
+        if not self.ready and self._brakes.wants_flat:  # a halt of a run before, and what that run could not close
+            self._account.exit(trader, "emergency_exit")
 
     def _external(self, detail: str) -> None:
         self._brakes.block(Cause.EXTERNAL, detail)
@@ -350,10 +368,16 @@ class Custody:
         if asked_ns < first_ns + AGAIN_NS:
             self._inspect_ns = min(self._inspect_ns, now + AGAIN_NS)
             return
-        self._lost_stops.append(now)
         self._lose(order, "the venue does not show it any more")
-        if len(self._lost_stops) == LOST_STOPS_MAX and self._lost_stops[0] > now - LOST_STOPS_NS:
-            self._brakes.block(Cause.UNPROTECTED, f"{LOST_STOPS_MAX} stops lost at the venue within 10 min")
+        self._stop_lost(order.approved.client_id)
+
+    def _stop_lost(self, client_id: str) -> None:
+        """F51, F56: a venue that takes or keeps no stop is no place for a position."""
+        now = self._out.now_ns
+        if not any(name == client_id for _, name in self._lost_stops):
+            self._lost_stops.append((now, client_id))
+        if len(self._lost_stops) == LOST_STOPS_MAX and self._lost_stops[0][0] > now - LOST_STOPS_NS:
+            self._brakes.block(Cause.UNPROTECTED, f"{LOST_STOPS_MAX} stops refused or lost by the venue within 10 min")
 
     def _lose(self, order: Order, reason: str) -> None:
         """An order is proven to be no more: the account takes it as the venue's word."""

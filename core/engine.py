@@ -366,7 +366,7 @@ class Engine:
         elif event.name == "allow_entries":
             brakes.lift_by_hand()
         elif event.name == "stop_entries":
-            brakes.block(Cause.OPERATOR, f"{event.source}: entries stopped")
+            brakes.block(Cause.OPERATOR, f"{event.source}: {event.detail or 'entries stopped'}")
         elif event.name == "flatten":
             brakes.block(Cause.OPERATOR, f"{event.source}: flatten")
             self.account.leave("force_exit")

@@ -24,6 +24,7 @@ from data_collector.liveness import NEVER
 from data_collector.routes import COMBINED_PATH, PREFIXES, Stream, by_category
 from data_collector.transport import transport_named
 from models.error import ConfigurationError
+from utils.clock import since_boot_s
 
 Tick = Callable[[int], None]
 MS = 1_000_000
@@ -60,12 +61,6 @@ class FeedStats(msgspec.Struct, frozen=True):
 
 def _ignore(*_: object) -> None:
     """Nobody asked to be told."""
-
-
-def since_boot_s() -> float:
-    """Seconds of a clock that also counts while the machine sleeps, where the system has one."""
-    boot = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if boot is None else time.clock_gettime(boot)
 
 
 class MarketFeed:

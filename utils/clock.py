@@ -16,6 +16,12 @@ def utc_text(at_ns: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at_ns // 1_000_000_000))
 
 
+def since_boot_s() -> float:
+    """Seconds of a clock that also counts while the machine sleeps, where the system has one."""
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boot is None else time.clock_gettime(boot)
+
+
 class RunClock:
     """``now_ns()`` = anchor + rate × monotonic elapsed, as strictly increasing integers.
 

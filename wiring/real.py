@@ -29,7 +29,7 @@ from exchange.binance.signing import HmacSigner, Signer, signer_of
 from exchange.binance.venue import BinanceVenue
 from interface.drivers.parts import RUN, Parts
 from models.action import Note
-from models.error import UsageError
+from models.error import DataError, UsageError
 from models.event import ClockOffset, Command, Event, Inherited
 from models.instrument import Instrument, to_e8
 from storage.cold.inheritance import left_behind, newest_journal
@@ -63,6 +63,7 @@ class AccountSide:
         self._ear: Ear | None = None
         self._now_ns = now_ns
         self.left: Inherited | None = None  # by the run before
+        self.unread = ""  # why nobody knows what the run before left
         self.rules = rules
         rules.tell = self._told
         self.venue = make(self._told)
@@ -77,10 +78,16 @@ class AccountSide:
             left = msgspec.structs.replace(self.left, at_ns=self._now_ns())
             self.venue.recall(left.orders)
             self._session.event(left)
+        if self._session is not None and self.unread:
+            self._session.event(Command(self._now_ns(), "stop_entries", "journal", self.unread))
         await self.venue.start()
         self.rules.start()
         if self._ear is not None:
             self._ear.fact(Command(self._now_ns(), "start", RUN, "the account is connected"))
+
+    def woke(self) -> None:
+        """The process stood still for a while: what was said meanwhile may be lost, so the account is read (F64)."""
+        self.venue.doubt("the process stood still")
 
     async def close(self) -> None:
         """Nothing is told any more."""
@@ -185,8 +192,12 @@ def real_sockets(
     """The live engine on a real account, recording and journal on."""
     place = Place(settings, mode, started_ns)
     before = newest_journal(place.journal.parent)
-    if before is not None:
-        account.side.left = left_behind(before, started_ns)
+    try:
+        account.side.left = None if before is None else left_behind(before, started_ns)
+    except (
+        DataError
+    ) as error:  # the venue tells what is held; what held the run before back, a person has to tell (F69)
+        account.side.unread = error.message
     parts = build(
         settings,
         account.instruments,

@@ -23,6 +23,7 @@ from interface.commands.config import effective_toml
 from interface.commands.loading import loaded, on_tape
 from interface.drivers import sockets
 from interface.drivers.keep_warm import KeepWarm, keep_warm
+from interface.drivers.watchdog import Watchdog
 from interface.progress import Progress
 from interface.story import Story
 from models.error import UsageError
@@ -150,6 +151,8 @@ async def _trade(
     gc.freeze()
     gc.disable()
     warming = asyncio.create_task(keep_warm(warm), name="keep warm") if warm is not None else None
+    watchdog = Watchdog(lambda seconds: log.logger("run").critical("loop.stuck", seconds=round(seconds, 1)))
+    ticking = asyncio.create_task(watchdog.keep_ticking(), name="watchdog")
     try:
         return await sockets.drive(
             parts,
@@ -167,10 +170,13 @@ async def _trade(
             account=account,
         )
     finally:
+        watchdog.close()
+        ticking.cancel()
         shown.done()
         if warming is not None:
             warming.cancel()
             await asyncio.gather(warming, return_exceptions=True)
+        await asyncio.gather(ticking, return_exceptions=True)
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:

@@ -18,6 +18,7 @@ from models.error import ScalperError
 from models.event import ClockOffset, Command, StreamState
 from models.instrument import Instrument
 from models.recording import RecordKind
+from utils.clock import since_boot_s
 
 PULSE_S = 0.005
 PRIME_PAGES = 10  # of 1,000 aggregate trades, weight 20 each: at most 200 of 2,400 a minute
@@ -25,6 +26,7 @@ PRIME_NS = 600 * 1_000_000_000  # ten minutes of past are enough for every windo
 DRAIN_S = 20.0  # inside the 30 s stop budget: how long closing may take
 CLOCK_EVERY_S = 60.0
 SNAPSHOT_RETRY_S = 0.5
+SUSPEND_S = 1.0  # a pulse so late is no pulse: the process was stopped, or the machine slept
 LOOK_S = 0.25  # how often gaps and the journal are looked at
 GAP_TRADES = 1000  # one page; a longer gap is left, counted, and the windows go on from the streams
 
@@ -56,6 +58,8 @@ class Account(Protocol):
     """A real account (``wiring.real.AccountSide``)."""
 
     async def open(self) -> None: ...
+
+    def woke(self) -> None: ...
 
     async def close(self) -> None: ...
 
@@ -118,8 +122,9 @@ async def drive(
         for instrument in parts.instruments:
             await _prime(parts, market, instrument, now_ns)
     line.parts, parts.facts["frames_dropped"] = parts, line.dropped
-    pulse = asyncio.create_task(_pulse(parts, market, now_ns, progress), name="run pulse")
-    clock = asyncio.create_task(_keep_clock(parts, market, now_ns), name="run clock")
+    woken = asyncio.Event()
+    pulse = asyncio.create_task(_pulse(parts, market, now_ns, progress, account, woken), name="run pulse")
+    clock = asyncio.create_task(_keep_clock(parts, market, now_ns, woken), name="run clock")
     try:
         if account is not None:
             await account.open()
@@ -193,13 +198,25 @@ async def _prime(parts: Parts, market: Market, instrument: Instrument, now_ns: C
         parts.ear.take(RecordKind.TRADES_ANSWER, instrument.index, body, now_ns())
 
 
-async def _pulse(parts: Parts, market: Market, now_ns: Callable[[], int], progress: Callable[[], None] | None) -> None:
+async def _pulse(
+    parts: Parts,
+    market: Market,
+    now_ns: Callable[[], int],
+    progress: Callable[[], None] | None,
+    account: Account | None,
+    woken: asyncio.Event,
+) -> None:
     """Deliver what is due in silence, fetch wanted snapshots, and look after the run now and then."""
     fetching: dict[int, asyncio.Task[None]] = {}
     keeping = Caretaker(parts, market, now_ns)
     looks = 0.0
     while True:
+        asleep_s = since_boot_s()
         await asyncio.sleep(PULSE_S)
+        if since_boot_s() - asleep_s > SUSPEND_S:
+            woken.set()
+            if account is not None:
+                account.woke()
         now = now_ns()
         if parts.session.due_ns < now:
             parts.session.time(now)
@@ -262,10 +279,13 @@ class Caretaker:
                 self._parts.facts["trades_missing"] = self._parts.facts.get("trades_missing", 0) + count
 
 
-async def _keep_clock(parts: Parts, market: Market, now_ns: Callable[[], int]) -> None:
-    """Estimate the venue clock's offset again each minute; a failed estimate keeps the last one."""
+async def _keep_clock(parts: Parts, market: Market, now_ns: Callable[[], int], woken: asyncio.Event) -> None:
+    """Estimate the venue clock's offset again each minute, and at once after a standstill, in which our clock may have
+    stood still too; a failed estimate keeps the last one."""
     while True:
-        await asyncio.sleep(CLOCK_EVERY_S)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(woken.wait(), CLOCK_EVERY_S)
+        woken.clear()
         with contextlib.suppress(ScalperError):
             offset = await market.clock_offset()
             parts.ear.fact(ClockOffset(now_ns(), offset.offset_ns, offset.uncertainty_ns))

@@ -10,9 +10,9 @@ from core.kernels.book import NO_BID
 from core.risk.mode import Cause
 from models.action import Cancel, Inspect, Query
 from models.control import Operating
-from models.event import AccountTruth, Balance, Command, Fill, Held, MarginCall, NotFound, Standing
+from models.event import AccountTruth, Balance, Command, Fill, Held, Inherited, MarginCall, NotFound, Standing
 from models.instrument import E8
-from models.order import ApprovedOrder, OrderState, OrderType, Purpose, Side
+from models.order import ApprovedOrder, OrderState, OrderType, Purpose, Side, TimeInForce
 from tests.builders import MS, SECOND
 from tests.core.desk import INSTRUMENT, MID, Desk, cancels, orders_of, settings
 
@@ -135,6 +135,32 @@ def test_a_stop_found_is_kept() -> None:
     assert orders_of(scene.log, Purpose.STOP) == []
     assert scene.engine.traders[0].stop_id == stop.client_id
     assert scene.blocked == "NORMAL"
+
+
+def test_what_a_halted_run_left_open_is_protected_and_closed() -> None:
+    """Halted by a run before, a position found at the start gets its stop and leaves: the halt wanted to be flat."""
+    scene = Scene()
+    scene.book()
+    scene.command("kill")
+    scene.command("start")
+    scene.read(lots=5)
+    assert [order.purpose for order in orders_of(scene.log)] == [Purpose.STOP, Purpose.EXIT]
+
+
+def test_a_stop_of_a_run_before_stays_until_the_account_was_read() -> None:
+    """F46: found by a query before the first reading, an inherited stop is kept: nobody knows yet what it protects."""
+    scene = Scene()
+    scene.book()
+    stop = ApprovedOrder(
+        "scoldrun00s000003", 0, Side.SELL, OrderType.STOP_MARKET, TimeInForce.GTC, 0, 5, MID - 38_500, True,
+        Purpose.STOP, scene.now_ns,
+    )  # fmt: skip
+    scene.step(Inherited(scene.now_ns, None, (stop,), ()))
+    scene.command("start")
+    scene.report(stop, OrderState.ACCEPTED)
+    assert cancels(scene.run(3_000)) == []
+    scene.read(shown(stop), lots=5)
+    assert (cancels(scene.log), orders_of(scene.log), scene.engine.traders[0].stop_id) == ([], [], stop.client_id)
 
 
 def test_strays_of_a_run_before_are_cancelled() -> None:
@@ -364,6 +390,34 @@ def test_with_a_stop_that_two_readings_do_not_show_the_position_leaves() -> None
     scene.run(400)
     scene.read()
     assert orders_of(scene.log, Purpose.EXIT)
+
+
+@pytest.mark.parametrize(("state", "reason"), [(OrderState.REJECTED, "-4120"), (OrderState.CANCELED, "")])
+def test_two_stops_refused_or_taken_away_end_the_entries(state: OrderState, reason: str) -> None:
+    """F51, F56: where the venue takes or keeps no stop a second position is the last one until a person looks."""
+    scene = Scene().begun()
+    for count in (1, 2):
+        scene.open()
+        scene.report(stop_of(scene), state, reason=reason)
+        leaving = scene.engine.orders.alive(0, Purpose.EXIT)[0].approved
+        scene.fill(leaving)
+        scene.report(leaving, OrderState.FILLED, leaving.quantity)
+        assert (Cause.UNPROTECTED in scene.engine.mode.causes) == (count == 2)
+        scene.wait(60_000)
+
+
+@pytest.mark.parametrize("reason", ["WOULD_TRIGGER: -2021", "REDUCE_ONLY: -2022", "NOT_PLACED: busy"])
+def test_a_stop_refused_for_what_the_market_did_is_not_counted(reason: str) -> None:
+    """F53: the price was quicker, the position gone, or the stop never reached the venue: that says nothing of it."""
+    scene = Scene().begun()
+    for _ in range(2):
+        scene.open()
+        scene.report(stop_of(scene), OrderState.REJECTED, reason=reason)
+        leaving = scene.engine.orders.alive(0, Purpose.EXIT)[0].approved
+        scene.fill(leaving)
+        scene.report(leaving, OrderState.FILLED, leaving.quantity)
+        assert Cause.UNPROTECTED not in scene.engine.mode.causes
+        scene.wait(60_000)
 
 
 def test_a_stop_that_is_shown_is_not_lost() -> None:
