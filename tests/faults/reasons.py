@@ -15,6 +15,11 @@ REASONS: dict[str, tuple[str, str]] = {
         "elsewhere: dependencies are pinned by hash (`requirements.lock`); hosts are kept apart by mode "
         "(`tests/config/test_rules.py`)",
     ),
+    "F81": (
+        "The venue's contract changes on a date",
+        "partly elsewhere: a start needs every stream to deliver (F02), two signed calls to be understood (F24) and "
+        "protection to be placed (F51); the embedded exchange has the present contract only, no profile of one before",
+    ),
 }
 """Fault → title, and why no test of its own stands here."""
 

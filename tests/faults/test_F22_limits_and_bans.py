@@ -58,7 +58,7 @@ def test_the_weight_the_venue_tells_is_heeded(tmp_path: Path, share: float) -> N
     async def script(scene: Scene) -> None:
         await scene.open()
         used = int(WEIGHT_LIMIT * share)
-        scene.pull("use_weight", {"weight": used, "address": "127.0.0.1"})
+        scene.arm("headers", "GET *", count=0, set={"X-MBX-USED-WEIGHT-1M": used})
         await scene.until(lambda: scene.quota.weights.used(scene.quota.monotonic_s()) >= used)
         scene.leave()
         await scene.until(lambda: scene.held == 0)
