@@ -102,6 +102,7 @@ async def drive(
     gone: asyncio.Task[int] | None = None,
     progress: Callable[[], None] | None = None,
     account: Account | None = None,
+    pulse_s: float = PULSE_S,
 ) -> int:
     """Trade until ``stop`` is set, ``duration_s`` (real seconds) are over or the venue is ``gone``, then close.
 
@@ -118,7 +119,7 @@ async def drive(
         for instrument in parts.instruments:
             await _prime(parts, market, instrument, now_ns)
     line.parts, parts.facts["frames_dropped"] = parts, line.dropped
-    pulse = asyncio.create_task(_pulse(parts, market, now_ns, progress), name="run pulse")
+    pulse = asyncio.create_task(_pulse(parts, market, now_ns, progress, pulse_s), name="run pulse")
     clock = asyncio.create_task(_keep_clock(parts, market, now_ns), name="run clock")
     try:
         if account is not None:
@@ -193,17 +194,19 @@ async def _prime(parts: Parts, market: Market, instrument: Instrument, now_ns: C
         parts.ear.take(RecordKind.TRADES_ANSWER, instrument.index, body, now_ns())
 
 
-async def _pulse(parts: Parts, market: Market, now_ns: Callable[[], int], progress: Callable[[], None] | None) -> None:
+async def _pulse(
+    parts: Parts, market: Market, now_ns: Callable[[], int], progress: Callable[[], None] | None, pulse_s: float
+) -> None:
     """Deliver what is due in silence, fetch wanted snapshots, and look after the run now and then."""
     fetching: dict[int, asyncio.Task[None]] = {}
     keeping = Caretaker(parts, market, now_ns)
     looks = 0.0
     while True:
-        await asyncio.sleep(PULSE_S)
+        await asyncio.sleep(pulse_s)
         now = now_ns()
         if parts.session.due_ns < now:
             parts.session.time(now)
-        looks += PULSE_S
+        looks += pulse_s
         if looks >= LOOK_S:
             looks = 0.0
             await keeping.look()
