@@ -28,7 +28,7 @@ from models.error import DataError, PreflightError, ScalperError
 ROOT = Path(__file__).resolve().parents[2]
 OWN_SETTINGS = ("config", "doctor", "test")  # they report on settings that may be wrong, or need none
 KEEP_RECORDS = ("run", "demo", "backtest", "replay")
-COMPILE = (*KEEP_RECORDS, "data")
+COMPILE = (*KEEP_RECORDS, "data", "simulate")
 KERNEL_ROOMS = ("core", "data_collector", "exchange", "storage")  # 130 files, hashed in 4 ms
 EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143  # 128 + the signal: what a shell expects of an interrupted command
 NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}

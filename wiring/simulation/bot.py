@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import msgspec
 from aiohttp import ClientError
 from yarl import URL
 
@@ -47,7 +48,7 @@ from wiring.simulation.network import PEER, Network
 from wiring.terms import PREFIX, client_prefix, feed_limits, stream_names, with_terms
 
 HOST = "venue.simulation"
-PULSE_S = 0.02
+PULSE_S = 0.04  # of the run and of the feed: what is due in silence is at most so late
 DELIVER_S = 10.0
 
 OWNER: contextvars.ContextVar[Any] = contextvars.ContextVar("owner", default=None)
@@ -171,7 +172,8 @@ class Bot:
     async def live(self) -> None:
         """Connect, take over what is there, trade, close what is open."""
         OWNER.set(self)
-        now_ns, limits = self.clock.now_ns, feed_limits(self.settings)
+        now_ns = self.clock.now_ns
+        limits = msgspec.structs.replace(feed_limits(self.settings), pulse_ms=2 * PULSE_S * 1e3)
         line = sockets.Line()
         market = MemoryRest(self.network, self.exchange, now_ns, self.dice)
         feed = self._feed(line, limits)

@@ -12,7 +12,7 @@ from exchange.emulator.venue import AccountPlan, Venue, VenueTerms
 from wiring.simulation.loop import VirtualLoop
 from wiring.simulation.network import Ordered
 
-PUMP_S = 0.02  # frames of two steps of the market leave together
+PUMP_S = 0.04  # frames of four steps of the market leave together
 ACCOUNT = "main"
 
 

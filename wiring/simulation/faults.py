@@ -231,9 +231,11 @@ KINDS: dict[str, tuple[float, Act]] = {
     "answer lost": (4, lever("drop_reply", (ORDER, ORDER, STOP, CANCEL), hang=one_of(True, False))),
     "answer cut": (2, lever("cut_reply", (ORDER, STOP, CANCEL), at_byte=whole(1, 200))),
     "request cut": (2, lever("cut_request", (ORDER, STOP, CANCEL), at_byte=whole(1, 200))),
-    "503": (4, lever(
-        "busy", (ORDER, ORDER, STOP), count=whole(1, 2), placed=one_of(True, False),
-        text=one_of("unknown", "bare", "unavailable", "internal", "throttled"),
+    "503 unknown": (2, lever(
+        "busy", (ORDER, ORDER, STOP), count=whole(1, 2), placed=one_of(True, False), text=one_of("unknown", "bare")
+    )),
+    "503 failed": (2, lever(  # these words say that nothing happened, and at the venue nothing did
+        "busy", (ORDER, ORDER, STOP), count=whole(1, 2), text=one_of("unavailable", "internal", "throttled")
     )),
     "timeout -1007": (2, lever("timeout", (ORDER, STOP), placed=one_of(True, False))),
     "refused": (2, _refusal),
@@ -247,7 +249,8 @@ KINDS: dict[str, tuple[float, Act]] = {
     "hidden": (3, lever("hide", (ORDER, STOP), s=between(0.3, 5.0), count=whole(1, 3))),
     "reads refused": (2, lever("error", "GET *", code=-1001, status=500, count=whole(1, 20))),
     "throttled": (1, lever("throttle", "*", count=0, for_s=between(2, 10))),
-    "html": (1, lever("html", (ORDER, STOP, "GET *"), status=one_of(403, 502), placed=one_of(True, False))),
+    "html 403": (0.5, lever("html", (ORDER, STOP, "GET *"), status=403)),
+    "html 502": (0.5, lever("html", (ORDER, STOP, "GET *"), status=502, placed=one_of(True, False))),
     "garbled": (2, lever(
         "garble", (ORDER, STOP, "GET *"), kind=one_of("empty", "truncated", "gzip", "length"), placed=True
     )),

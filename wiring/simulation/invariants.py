@@ -211,7 +211,7 @@ class Invariants(Watch):
         now_s = self.now_s
         if not self._dirty and now_s < self._look_s:
             return
-        self._dirty, self._look_s = False, now_s + 0.1
+        self._dirty, self._look_s = False, now_s + 0.25
         self._protected()
         bot = self.bot
         if bot is None or bot.dead.is_set() or bot.parts is None or bot.engine is None:
