@@ -270,6 +270,8 @@ class Custody:
         for standing in event.orders:
             known = self._account.orders.get(standing.client_id)
             if known is not None and not (known.inherited and not self.ready):
+                if not known.alive:
+                    self._account.cancel(known)  # taken for gone (the venue shows new orders late), and there after all
                 continue
             trader = self._traders[standing.instrument]
             if not self._owns(standing.client_id):
