@@ -217,6 +217,12 @@ class Line(Channel):
             self.later(0, self.client_lost, "reset")
             self.network.loop.call_soon(self.server_lost)
 
+    def write(self, data: bytes) -> None:
+        """Bytes that are no whole frame: the connection ends before the client can read them."""
+
+    def close(self) -> None:
+        self.disconnect(False)
+
     def is_closing(self) -> bool:
         return self._closed[1]
 

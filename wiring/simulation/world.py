@@ -157,6 +157,7 @@ class World:
     async def _supervise(self) -> None:
         """Start the bot, and start it again whenever it has ended."""
         left: Inherited | None = None
+        early = 0
         while True:
             bot = self._made(left)
             life = self.loop.create_task(bot.live())
@@ -172,7 +173,8 @@ class World:
             bot.bury()
             self._close_books(bot)
             left = self._left_by(bot, left)
-            await asyncio.sleep(self.dice.uniform(0.1, 0.6))
+            early = early + 1 if bot.ready_s < 0 and not killed else 0  # a supervisor waits longer each time
+            await asyncio.sleep(min(self.dice.uniform(0.1, 0.6) * 2**early, 30.0))
 
     def _made(self, left: Inherited | None) -> Bot:
         self.lives += 1
