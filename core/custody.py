@@ -68,6 +68,7 @@ class Custody:
         self._differs: dict[int, int] = {}  # instrument → lots that the reading before showed instead of ours
         self._money_differs_e8 = 0
         self._missing: dict[str, int] = {}  # stops that a reading did not show → when it was asked for
+        self._given_up: dict[str, Order] = {}  # stops taken for lost beside a position, by name
         self._bare_ns: dict[int, int] = {}  # instrument → since when its position has no stop
         self._lost_stops: deque[int] = deque(maxlen=LOST_STOPS_MAX)
         self._adopted_ns: deque[int] = deque(maxlen=ADOPTIONS_MAX)
@@ -141,6 +142,9 @@ class Custody:
         """No stop without a position, and one only: what is left over beside a proven one, or alone, is taken back."""
         if trader.position.lots and self._stop_of(trader) is None:
             return
+        if self._given_up and not trader.position.lots:
+            for name in [name for name, order in self._given_up.items() if order.approved.instrument == trader.index]:
+                self._account.cancel(self._given_up.pop(name))  # it may stand there all the same, only not shown yet
         for order in self._account.orders.alive(trader.index, Purpose.STOP):
             name = order.approved.client_id
             known = order.state in (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
@@ -343,6 +347,7 @@ class Custody:
             return
         self._lost_stops.append(now)
         self._lose(order, "the venue does not show it any more")
+        self._given_up[order.approved.client_id] = order
         if len(self._lost_stops) == LOST_STOPS_MAX and self._lost_stops[0] > now - LOST_STOPS_NS:
             self._brakes.block(Cause.UNPROTECTED, f"{LOST_STOPS_MAX} stops lost at the venue within 10 min")
 

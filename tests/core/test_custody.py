@@ -361,7 +361,8 @@ def test_a_stop_that_is_shown_is_not_lost() -> None:
 
 
 def test_a_stop_taken_for_lost_that_shows_itself_later_is_cancelled() -> None:
-    """The venue may show a new order seconds late: a stop given up as lost is taken back when a reading shows it."""
+    """The venue may show a new order seconds late: a stop given up as lost is taken back once the position is closed,
+    and again when a reading shows it."""
     scene = held()
     stop = stop_of(scene)
     for _ in range(2):
@@ -370,6 +371,8 @@ def test_a_stop_taken_for_lost_that_shows_itself_later_is_cancelled() -> None:
     leaving = orders_of(scene.log, Purpose.EXIT)[0]
     scene.step(Fill(scene.now_ns, leaving.client_id, 77, 0, Side.SELL, MID, 8, 0, False, scene.now_ns))
     scene.report(leaving, OrderState.FILLED, 8)
+    scene.run(1_100)
+    assert cancels(scene.log)[-1] == stop.client_id
     mark = len(scene.log)
     scene.run(1_000)
     scene.read(shown(stop))
