@@ -272,8 +272,16 @@ class Invariants(Watch):
         stops = sum(one.approved.purpose is Purpose.STOP for one in engine.orders.all_alive())
         there = sum(bool(truth.purpose(one.client_id)) for one in truth.stops.values())
         self._once("stops", quiet and stops != there, 1, f"{stops} stops here, {there} at the venue")
-        gap_e8, causes = engine.ledger.wallet_e8 - truth.wallet_e8, engine.mode.causes  # P28: said and held back is seen
-        self._once("money", quiet and gap_e8 != 0 and Cause.MONEY not in causes, 11, f"the books are {gap_e8 / E8:+.8f} USDT beside the wallet")
+        gap_e8, causes = (
+            engine.ledger.wallet_e8 - truth.wallet_e8,
+            engine.mode.causes,
+        )  # P28: said and held back is seen
+        self._once(
+            "money",
+            quiet and gap_e8 != 0 and Cause.MONEY not in causes,
+            11,
+            f"the books are {gap_e8 / E8:+.8f} USDT beside the wallet",
+        )
 
     def _once(self, key: str, stands: bool, invariant: int, text: str) -> None:
         if stands and key not in self._told:
@@ -301,7 +309,9 @@ class Invariants(Watch):
             self._opened = [one for one in self._opened if one[0] > self.now_s - 300.0]
             before = self._opened[0][1] if self._opened and self._opened[0][1] <= network.opened else 0
             self._opened.append((self.now_s, network.opened))
-            self._once("connects", network.opened - before > CONNECTS_MAX, 16, f"{network.opened - before} connects in 300 s")
+            self._once(
+                "connects", network.opened - before > CONNECTS_MAX, 16, f"{network.opened - before} connects in 300 s"
+            )
 
     def _reached(self, bot: Bot) -> None:
         """Which combination of states this is."""
@@ -321,14 +331,15 @@ class Invariants(Watch):
 
     # -- restarts and the end --------------------------------------------------------------------------------------
 
-    def restarted(self, bot: Bot, path: Any) -> None:
+    def restarted(self, bot: Bot, path: Any) -> bool:
         """A killed process has left a journal: it must be readable, and say nothing that was not so."""
         try:
             contents = [content for _, content in kept(path)]
         except Exception as error:  # whatever a reader raises, the journal it left is not readable
             self.broken(8, f"the journal of {bot.name} cannot be read: {error}")
-            return
+            return False
         self._left = next((one.survivors for one in reversed(contents) if isinstance(one, Remember)), None)
+        return True
 
     _left: Any = None
 

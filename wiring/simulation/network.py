@@ -360,5 +360,3 @@ class Network:
         self.dead = True
         for channel in list(self.channels):
             channel.kill()
-
-

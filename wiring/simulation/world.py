@@ -110,9 +110,10 @@ class World:
         loop.set_exception_handler(self._failed)
         loop.settled = self.checks.settled
         near, self.checks.near = self.checks.near, self._near  # type: ignore[method-assign]
-        with tempfile.TemporaryDirectory(prefix="scalper-simulation-", dir=_memory()) as folder, asyncio.Runner(
-            loop_factory=lambda: loop
-        ) as runner:
+        with (
+            tempfile.TemporaryDirectory(prefix="scalper-simulation-", dir=_memory()) as folder,
+            asyncio.Runner(loop_factory=lambda: loop) as runner,
+        ):
             self._folder = Path(folder)
             runner.run(self._run())
         del near
@@ -130,7 +131,9 @@ class World:
         loop = self.loop
         self.exchange = Exchange(loop, self.seed, VIRTUAL_START_NS, round(EQUITY_USDT * E8), self._audited)
         self._watch_faults()
-        tasks = [loop.create_task(one) for one in (self.exchange.run(), self._supervise(), self._operate(), self._strike())]
+        tasks = [
+            loop.create_task(one) for one in (self.exchange.run(), self._supervise(), self._operate(), self._strike())
+        ]
         end_s = START_S + self.duration_s
         ends = loop.create_task(asyncio.sleep(end_s - loop.now_s))
         await asyncio.wait([ends, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -202,8 +205,7 @@ class World:
             return before
         path = self._folder / f"{self.lives}.journal"
         bot.journal.spill(path, self.dice.choice((0, 0, 7, 31)))
-        self.checks.restarted(bot, path)
-        found = left_behind(path, bot.clock.now_ns())
+        found = left_behind(path, bot.clock.now_ns()) if self.checks.restarted(bot, path) else None
         path.unlink()
         return found
 
