@@ -204,7 +204,8 @@ class Bot:
         streams = streams_for(enumerate(self.settings.feed.symbols), stream_names(self.settings))
         return MarketFeed(
             streams, f"ws://{HOST}", line.frame, self.clock.now_ns, limits=limits, tick=line.tick,
-            on_stream=line.stream, random=self.dice.random, monotonic_s=self.loop.time, awake_s=self.loop.time, open_transport=connect,
+            on_stream=line.stream, random=self.dice.random, monotonic_s=self.loop.time, awake_s=self.loop.time,
+            open_transport=connect,
         )  # fmt: skip
 
     def _venue(
