@@ -70,6 +70,7 @@ class Custody:
         self._differs: dict[int, int] = {}  # instrument → lots that the reading before showed instead of ours
         self._money_differs_e8 = 0
         self._missing: dict[str, int] = {}  # stops that a reading did not show → when it was asked for
+        self._given_up: dict[str, Order] = {}  # stops taken for lost beside a position, by name
         self._bare_ns: dict[int, int] = {}  # instrument → since when its position has no stop
         self._lost_stops: deque[tuple[int, str]] = deque(maxlen=LOST_STOPS_MAX)
         self._adopted_ns: deque[int] = deque(maxlen=ADOPTIONS_MAX)
@@ -158,6 +159,9 @@ class Custody:
             return
         if trader.position.lots and self._stop_of(trader) is None:
             return
+        if self._given_up and not trader.position.lots:
+            for name in [name for name, order in self._given_up.items() if order.approved.instrument == trader.index]:
+                self._account.cancel(self._given_up.pop(name))  # it may stand there all the same, only not shown yet
         for order in self._account.orders.alive(trader.index, Purpose.STOP):
             name = order.approved.client_id
             known = order.state in (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
@@ -320,6 +324,8 @@ class Custody:
         for standing in event.orders:
             known = self._account.orders.get(standing.client_id)
             if known is not None and not (known.inherited and not self.ready):
+                if not known.alive:
+                    self._account.cancel(known)  # taken for gone (the venue shows new orders late), and there after all
                 continue
             trader = self._traders[standing.instrument]
             if not self._owns(standing.client_id):
@@ -392,6 +398,7 @@ class Custody:
             self._inspect_ns = min(self._inspect_ns, now + AGAIN_NS)
             return
         self._lose(order, "the venue does not show it any more")
+        self._given_up[order.approved.client_id] = order
         self._stop_lost(order.approved.client_id)
 
     def _stop_lost(self, client_id: str) -> None:

@@ -124,9 +124,10 @@ class Connector:
             if leg is not None:
                 self._end(leg, "stopped", "", polite=True)
         self._wake.clear()
-        end_s = time.monotonic() + STOP_ALLOWANCE * self._limits.close_timeout_s
-        while self._open_sockets and time.monotonic() < end_s:
-            await self._sleep(end_s - time.monotonic())
+        monotonic_s = self._around.monotonic_s
+        end_s = monotonic_s() + STOP_ALLOWANCE * self._limits.close_timeout_s
+        while self._open_sockets and monotonic_s() < end_s:
+            await self._sleep(end_s - monotonic_s())
 
     async def _run(self) -> None:
         while True:

@@ -22,7 +22,7 @@ from data_collector.leg import Sink
 from data_collector.limits import FeedLimits
 from data_collector.liveness import NEVER
 from data_collector.routes import COMBINED_PATH, PREFIXES, Stream, by_category
-from data_collector.transport import transport_named
+from data_collector.transport import OpenTransport, transport_named
 from models.error import ConfigurationError
 from utils.clock import since_boot_s
 
@@ -69,7 +69,8 @@ class MarketFeed:
     ``streams`` from ``routes.streams_for``; ``base_url`` as in ``routes.HOSTS`` (``ws://127.0.0.1:PORT`` for an own
     exchange); ``sink(connection, payload, received_ns)`` gets every text frame, in the socket callback; ``now_ns`` is
     the run's receive clock and ``rate`` its rate. ``tick(received_ns)`` comes when nothing came for ``silence_ms``.
-    Callbacks that raise are counted and never stop the feed. Raises ConfigurationError for a bad URL or transport.
+    Callbacks that raise are counted and never stop the feed. ``open_transport`` takes the place of the named transport
+    (connections in memory). Raises ConfigurationError for a bad URL or transport.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class MarketFeed:
         monotonic_s: Callable[[], float] = time.monotonic,
         awake_s: Callable[[], float] = since_boot_s,
         ssl_context: ssl.SSLContext | None = None,
+        open_transport: OpenTransport | None = None,
     ) -> None:
         limits = limits or FeedLimits()
         self._limits = limits
@@ -101,7 +103,7 @@ class MarketFeed:
         around = Surroundings(
             sink=sink,
             now_ns=now_ns,
-            open_transport=transport_named(transport),
+            open_transport=open_transport or transport_named(transport),
             limits=limits,
             budget=AttemptBudget(limits.attempts_max, limits.attempts_window_s),
             random=random,

@@ -34,6 +34,10 @@ from models.instrument import Instrument
 ORDER_LINES = 2
 READ_LINES = 3
 """Seven reads make an account; three lines take them in three round trips."""
+LINE_ATTEMPTS = 60
+"""Connections in five minutes for all lines together: a fifth of what the venue allows an address. Every answer that
+does not come costs a line, so five lines with the budget of one stream would leave the account unread after a handful
+of them."""
 
 
 class Addresses(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +90,7 @@ def binance_venue(
     quota = Quota(ledger or WeightLedger(), monotonic_s)
     requests = RestRequests(addresses.rest, signer, instruments, terms)
     http = http_lines(connect or connector(addresses.rest))
-    pace = Pace(Attempts(), random)
+    pace = Pace(Attempts(LINE_ATTEMPTS), random)
 
     build: OrderRequests = requests
     way = http

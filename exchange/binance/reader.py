@@ -59,6 +59,7 @@ class Reader:
         """Executions from now on are ours to tell."""
         start_ms = self._account.clock.ms()
         self._since_ms = {one.index: start_ms for one in self._instruments}
+        self._events.since_ms = start_ms
 
     # -- the whole account ------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ Unknown kinds of events are counted, unknown fields ignored (F16).
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -33,6 +34,7 @@ DEBTS_MAX = 1_024
 TRIES_MAX = 8  # questions about one debt before the doubt is left to the reading of the account
 HELD_MAX = 64
 UNKNOWN_KINDS_MAX = 64
+MOVES_KEPT = 256
 EXTERNAL = "external"
 _FORCED = (
     ("autoclose-", "liquidation"), ("adl_autoclose", "adl"), ("settlement_autoclose-", "settlement"),
@@ -105,6 +107,7 @@ class _Account(msgspec.Struct):
 
 class _AccountEvent(msgspec.Struct):
     a: _Account
+    T: int = 0
 
 
 class _Algo(msgspec.Struct):
@@ -193,6 +196,8 @@ class UserEvents:
         self.foreign_fees = 0  # executions whose fee was not paid in the quote asset
         self.leverage: dict[int, int] = {}
         self.wallet_e8: int | None = None
+        self.since_ms = 0  # what moved before (venue time) is in the wallet that was read first
+        self._moves: OrderedDict[tuple[int, str, int, int], None] = OrderedDict()
         self._instruments = {one.symbol: one for one in instruments}
         self._quote = instruments[0].quote
         self._ids, self._tell, self._now_ns, self._owns, self._doubt = ids, tell, now_ns, owns, doubt
@@ -368,11 +373,13 @@ class UserEvents:
     # -- money and shape --------------------------------------------------------------------------------------
 
     def _account(self, payload: bytes) -> None:
-        told = msgspec.json.decode(payload, type=_AccountEvent).a
-        now, change_e8 = self._now_ns(), 0
+        event = msgspec.json.decode(payload, type=_AccountEvent)
+        told, now, change_e8 = event.a, self._now_ns(), 0
         for asset in told.B:
             if asset.a == self._quote:  # assets that are not named have not changed: they are not zero (F38)
                 self.wallet_e8, change_e8 = to_e8(asset.wb), to_e8(asset.bc)
+        if change_e8 and self._counted(event.T, told.m, change_e8):
+            change_e8 = 0
         if told.m == "FUNDING_FEE" and change_e8:
             symbol = told.S or (told.P[0].s if len(told.P) == 1 else "")
             paid = self._instruments.get(symbol)
@@ -382,6 +389,16 @@ class UserEvents:
         if self.wallet_e8 is not None:
             cause = _CAUSES.get(told.m, told.m.lower()[:40])
             self._tell(Balance(now, self.wallet_e8, change_e8, cause, self._positions(told.P)))
+
+    def _counted(self, at_ms: int, cause: str, change_e8: int) -> bool:
+        """Whether a movement of money has been told before: two sockets overlap, and events come again."""
+        key = at_ms, cause, change_e8, self.wallet_e8 or 0
+        if at_ms < self.since_ms or key in self._moves:
+            return True
+        self._moves[key] = None
+        if len(self._moves) > MOVES_KEPT:
+            self._moves.popitem(last=False)
+        return False
 
     def _positions(self, rows: list[_Position]) -> tuple[Held, ...]:
         """The changed positions of one-way mode; one side of hedge mode says nothing about what is held in all."""

@@ -99,6 +99,24 @@ def seed(text: str) -> int:
     return int(text)
 
 
+def count(text: str) -> int:
+    """A whole number from 1 to a million."""
+    if not re.fullmatch(r"\d{1,7}", text) or not 1 <= int(text) <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a count; write a whole number from 1 to 1000000")
+    return int(text)
+
+
+def hours(text: str) -> float:
+    """Hours above zero, at most a week."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= 168:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of hours; write one above 0, at most 168")
+    return value
+
+
 def port(text: str) -> int:
     """A port number, 0 to 65534: the streams take the one above."""
     if not re.fullmatch(r"\d{1,5}", text) or int(text) > 65_534:
@@ -251,6 +269,14 @@ def _emulator(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="mistakes as JSON too; the ready line always is")
 
 
+def _simulate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seeds", type=count, default=4, metavar="N", help="how many seeds, default 4")
+    parser.add_argument("--hours", type=hours, default=1.0, metavar="H", help="simulated hours of each, default 1")
+    parser.add_argument("--first-seed", type=seed, default=1, metavar="S", help="default 1; the others follow")
+    parser.add_argument("--jobs", type=count, default=1, metavar="J", help="processes, default 1")
+    _results(parser)
+
+
 COMMANDS: dict[tuple[str, ...], tuple[str, Add]] = {
     ("run",): ("trade until stopped; the default command", _run),
     ("demo",): ("a finite paper run on the embedded exchange: no network, no keys", _demo),
@@ -272,6 +298,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, Add]] = {
     ("kill",): ("kill switch: entries off, cancel, close, HALTED, also after a restart; waits until flat", _wait),
     ("rearm",): ("leave HALTED; refused while a hard limit is broken", _talk),
     ("emulator",): ("the embedded exchange alone, on loopback", _emulator),
+    ("simulate",): ("bot and embedded exchange in virtual time, with random faults; invariants checked", _simulate),
 }
 DEFAULT = ("run",)
 

@@ -108,6 +108,7 @@ async def drive(
     progress: Callable[[], None] | None = None,
     account: Account | None = None,
     listen: Callable[[], Awaitable[None]] | None = None,
+    pulse_s: float = PULSE_S,
 ) -> int:
     """Trade until ``stop`` is set, ``duration_s`` (real seconds) are over or the venue is ``gone``, then close.
 
@@ -120,19 +121,19 @@ async def drive(
     nothing more is to be told.
     """
     woken = asyncio.Event()
-    pulse = asyncio.create_task(_pulse(parts, line, market, now_ns, progress, account, woken), name="run pulse")
+    pulse = asyncio.create_task(
+        _pulse(parts, line, market, now_ns, progress, account, woken, pulse_s), name="run pulse"
+    )
     clock = asyncio.create_task(_keep_clock(parts, market, now_ns, woken), name="run clock")
     try:
         if account is not None:
             await account.open()
             await _protected(parts)
-        offset = await market.clock_offset()
-        parts.ear.fact(ClockOffset(now_ns(), offset.offset_ns, offset.uncertainty_ns))
+        await _know_clock(parts, market, now_ns)
         if listen is not None:
             await listen()
-        if prime:
-            for instrument in parts.instruments:
-                await _prime(parts, market, instrument, now_ns)
+        for instrument in parts.instruments if prime else ():
+            await _prime(parts, market, instrument, now_ns)
         line.parts, parts.facts["frames_dropped"] = parts, line.dropped
         await _first(stop, duration_s, pulse, gone)
         if gone is not None and gone.done():
@@ -155,6 +156,12 @@ async def drive(
     end_ns = now_ns()
     parts.session.time(end_ns)
     return end_ns
+
+
+async def _know_clock(parts: Parts, market: Market, now_ns: Callable[[], int]) -> None:
+    """Measure the venue's clock; the estimate stands in the recording."""
+    offset = await market.clock_offset()
+    parts.ear.fact(ClockOffset(now_ns(), offset.offset_ns, offset.uncertainty_ns))
 
 
 async def _protected(parts: Parts) -> None:
@@ -221,6 +228,7 @@ async def _pulse(
     progress: Callable[[], None] | None,
     account: Account | None,
     woken: asyncio.Event,
+    pulse_s: float,
 ) -> None:
     """Deliver what is due in silence, fetch wanted snapshots, and look after the run now and then."""
     fetching: dict[int, asyncio.Task[None]] = {}
@@ -228,7 +236,7 @@ async def _pulse(
     looks = 0.0
     while True:
         asleep_s = since_boot_s()
-        await asyncio.sleep(PULSE_S)
+        await asyncio.sleep(pulse_s)
         if since_boot_s() - asleep_s > SUSPEND_S:
             woken.set()
             if account is not None:
@@ -236,7 +244,7 @@ async def _pulse(
         now = now_ns()
         if parts.session.due_ns < now:
             parts.session.time(now)
-        looks += PULSE_S
+        looks += pulse_s
         if looks >= LOOK_S:
             looks = 0.0
             await keeping.look()

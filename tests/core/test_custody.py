@@ -430,6 +430,25 @@ def test_a_stop_that_is_shown_is_not_lost() -> None:
     assert orders_of(scene.log, Purpose.EXIT) == []
 
 
+def test_a_stop_taken_for_lost_that_shows_itself_later_is_cancelled() -> None:
+    """The venue may show a new order seconds late: a stop given up as lost is taken back once the position is closed,
+    and again when a reading shows it."""
+    scene = held()
+    stop = stop_of(scene)
+    for _ in range(2):
+        scene.run(1_000)
+        scene.read()
+    leaving = orders_of(scene.log, Purpose.EXIT)[0]
+    scene.step(Fill(scene.now_ns, leaving.client_id, 77, 0, Side.SELL, MID, 8, 0, False, scene.now_ns))
+    scene.report(leaving, OrderState.FILLED, 8)
+    scene.run(1_100)
+    assert cancels(scene.log)[-1] == stop.client_id
+    mark = len(scene.log)
+    scene.run(1_000)
+    scene.read(shown(stop))
+    assert cancels(scene.log[mark:]) == [stop.client_id]
+
+
 def test_a_margin_call_leaves_at_once() -> None:
     """The venue warns of a liquidation: close while we can choose how."""
     scene = held()

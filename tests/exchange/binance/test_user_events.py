@@ -296,6 +296,21 @@ def test_funding_of_a_contract_not_traded_here_still_moves_the_wallet(golden: di
     assert ear.facts.of(Funding) == []
 
 
+@pytest.mark.parametrize("name", ["funding-cross", "funding-isolated", "transfer"])
+def test_money_that_moved_is_counted_once(name: str, golden: dict[str, bytes]) -> None:
+    """Two sockets overlap at a rotation and both tell: the second word changes no wallet."""
+    ear = Ear().hear(golden[f"ACCOUNT_UPDATE-{name}"], golden[f"ACCOUNT_UPDATE-{name}"])
+    moved = [one.change_e8 for one in ear.facts.of(Balance)] + [one.amount_e8 for one in ear.facts.of(Funding)]
+    assert len([change for change in moved if change]) == 1
+
+
+def test_money_that_moved_before_the_start_is_in_the_first_reading(golden: dict[str, bytes]) -> None:
+    """A late repetition of a movement from before the account was first read changes no wallet."""
+    ear = Ear()
+    ear.events.since_ms = 1 << 50
+    assert [one.change_e8 for one in ear.hear(golden["ACCOUNT_UPDATE-transfer"]).facts.of(Balance)] == [0]
+
+
 def test_assets_that_are_not_named_are_not_zero(golden: dict[str, bytes]) -> None:
     """An update without our asset keeps the wallet last heard, and before any was heard tells nothing (F38)."""
     event = json.loads(golden["ACCOUNT_UPDATE-order"])
