@@ -126,14 +126,7 @@ async def drive(
     )
     clock = asyncio.create_task(_keep_clock(parts, market, now_ns, woken), name="run clock")
     try:
-        if account is not None:
-            await account.open()
-            await _protected(parts)
-        await _know_clock(parts, market, now_ns)
-        if listen is not None:
-            await listen()
-        for instrument in parts.instruments if prime else ():
-            await _prime(parts, market, instrument, now_ns)
+        await _begin(parts, market, now_ns, account, listen, prime)
         line.parts, parts.facts["frames_dropped"] = parts, line.dropped
         await _first(stop, duration_s, pulse, gone)
         if gone is not None and gone.done():
@@ -158,10 +151,20 @@ async def drive(
     return end_ns
 
 
-async def _know_clock(parts: Parts, market: Market, now_ns: Callable[[], int]) -> None:
-    """Measure the venue's clock; the estimate stands in the recording."""
+async def _begin(
+    parts: Parts, market: Market, now_ns: Callable[[], int], account: Account | None,
+    listen: Callable[[], Awaitable[None]] | None, prime: bool,
+) -> None:  # fmt: skip
+    """Everything before the first frame: the account, the venue's clock, the feed, the past of the windows."""
+    if account is not None:
+        await account.open()
+        await _protected(parts)
     offset = await market.clock_offset()
     parts.ear.fact(ClockOffset(now_ns(), offset.offset_ns, offset.uncertainty_ns))
+    if listen is not None:
+        await listen()
+    for instrument in parts.instruments if prime else ():
+        await _prime(parts, market, instrument, now_ns)
 
 
 async def _protected(parts: Parts) -> None:
