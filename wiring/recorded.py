@@ -81,7 +81,7 @@ def history(
 
 
 ACCOUNT_FACTS = (OrderReport, NotFound, Fill, Funding, AccountTruth, Balance, Inherited, MarginCall)
-PRIVATE_STREAMS = frozenset({"user", "account", "trading"})
+PRIVATE_STREAMS = frozenset({"user", "account", "trading", "rules"})
 """Streams whose loss a real account tells of itself; the market's stand in the recording."""
 
 

@@ -29,6 +29,7 @@ from exchange.binance.assembly import Addresses, binance_venue
 from exchange.binance.instruments import instruments_of
 from exchange.binance.requests import Terms
 from exchange.binance.rest import MarketRest, _whole
+from exchange.binance.rules import RuleWatch
 from exchange.binance.shape import shaped
 from exchange.binance.signing import HmacSigner
 from exchange.binance.venue import BinanceVenue
@@ -177,11 +178,9 @@ class Bot:
         line = sockets.Line()
         market = MemoryRest(self.network, self.exchange, now_ns, self.dice)
         feed = self._feed(line, limits)
-        feed.start()
         instruments = tuple(instruments_of(await market.exchange_info(), self.settings.feed.symbols))
-        if not await feed.delivering(DELIVER_S):
-            raise VenueUnreachableError("the market does not deliver")
-        self.side = AccountSide(lambda tell: self._venue(instruments, tell, market), now_ns)
+        rules = RuleWatch(market.exchange_info, instruments, now_ns)
+        self.side = AccountSide(lambda tell: self._venue(instruments, tell, market, rules), now_ns, rules)
         venue = self.side.venue
         await venue.connect()
         await venue.account.prove_signing(instruments[0].symbol)
@@ -190,9 +189,15 @@ class Bot:
         parts = self._parts(instruments, venue)
         self.side.join(parts)
         self.parts = parts
+
+        async def listen() -> None:
+            feed.start()
+            if not await feed.delivering(DELIVER_S):
+                raise VenueUnreachableError("the market does not deliver")
+
         await sockets.drive(
             parts, line, feed, market, now_ns, self.stop, prime=self.settings.feed.prime, account=self.side,
-            pulse_s=PULSE_S,
+            listen=listen, pulse_s=PULSE_S,
         )  # fmt: skip
         await feed.stop()
         self.ended = True
@@ -209,7 +214,7 @@ class Bot:
         )  # fmt: skip
 
     def _venue(
-        self, instruments: tuple[Instrument, ...], tell: Callable[[Event], None], market: MarketRest
+        self, instruments: tuple[Instrument, ...], tell: Callable[[Event], None], market: MarketRest, rules: RuleWatch
     ) -> BinanceVenue:
         now_ns, execution = self.clock.now_ns, self.settings.execution
         key = self.exchange.venue.key()
@@ -224,6 +229,7 @@ class Bot:
             transport=execution.transport,
             terms=Terms(recv_window_ms=execution.recv_window_ms, working_type=execution.stop_working_type),
             connect=self.network.http,
+            refresh=rules.refresh,
             ledger=market.ledger,
             monotonic_s=self.loop.time,
             random=self.dice.random,
