@@ -281,6 +281,15 @@ class Account:
             self._lots_before = dict(enumerate(left.survivors.open_lots))
             self._fees_before = dict(enumerate(left.survivors.open_fees_e8))
 
+    @property
+    def under_way(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Lots and fees of the round trips under way, by instrument; until the first reading those of the run before."""
+        before, fees = self._lots_before, self._fees_before
+        return (
+            tuple(trader.position.lots or before.get(trader.index, 0) for trader in self._traders),
+            tuple(trader.position.fee_e8 + fees.get(trader.index, 0) for trader in self._traders),
+        )
+
     def transfer(self, amount_e8: int) -> None:
         """Money moved in or out beside trades."""
         self.ledger.move(amount_e8)

@@ -174,12 +174,9 @@ class Engine:
         if version != self._remembered:
             self._remembered = version
             handed_over = Cause.HANDOVER in self.mode.causes and self.account.holds
-            positions = [trader.position for trader in self.traders]
-            survivors = msgspec.structs.replace(
-                self.brakes.survivors(handed_over),
-                open_lots=tuple(one.lots for one in positions),
-                open_fees_e8=tuple(one.fee_e8 for one in positions),
-            )
+            lots, fees = self.account.under_way
+            survivors = self.brakes.survivors(handed_over)
+            survivors = msgspec.structs.replace(survivors, open_lots=lots, open_fees_e8=fees)
             self._out.first(Remember(self._out.now_ns, survivors))
 
     def _report(self, event: OrderReport) -> None:

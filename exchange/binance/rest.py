@@ -23,7 +23,7 @@ from yarl import URL
 
 from exchange.binance.refusals import VenueAnswerError, refusal, said
 from exchange.binance.server_time import bounds_of, offset_within
-from exchange.binance.weights import NORMAL_SHARE, WINDOW_S, SnapshotBudget, WeightLedger
+from exchange.binance.weights import ESSENTIAL_SHARE, NORMAL_SHARE, WINDOW_S, SnapshotBudget, WeightLedger
 from models.error import ConfigurationError, ScalperError, VenueUnreachableError
 from models.event import ClockOffset
 from models.instrument import to_e8
@@ -227,7 +227,10 @@ class MarketRest:
                     f"the venue {what}; nothing is asked for another {blocked_s:.0f} s",
                     blame="limit", status=418 if self.ledger.banned else 429, retry_after_s=blocked_s,
                 )  # fmt: skip
-            wait_s = self.ledger.wait_s(weight, now_s, NORMAL_SHARE)
+            # The clock, the rules and a mark weigh 1 and are what a start needs before it can protect a position; what
+            # fills windows and books weighs 20, and leaves them room.
+            share = NORMAL_SHARE if weight > 1 else ESSENTIAL_SHARE
+            wait_s = self.ledger.wait_s(weight, now_s, share)
             if wait_s <= 0:
                 self.ledger.spend(weight, now_s)
                 return

@@ -80,7 +80,7 @@ def install(points: Points) -> None:
     _around(BinanceVenue, "execute", points, None, lambda action: f"sent.{_kind(action)}")
     name = lambda event: type(event).__name__.lower()  # noqa: E731
     _around(AccountSide, "_told", points, lambda event: f"heard.{name(event)}", lambda event: f"took.{name(event)}")
-    sockets.PRIME_PAGES = 4  # restarts every few seconds would use up the venue's request weight with ten
+    sockets.PRIME_PAGES = 3  # of ten: starts every few seconds use up the venue's request weight
     put = Journal._put
 
     def torn(self: Journal, kind: int, at_ns: int, frame: int, payload: bytes) -> int:

@@ -111,3 +111,17 @@ def test_a_position_closed_while_nobody_looked_counts_as_a_round_trip() -> None:
     for _ in range(2):
         scene.read(lots=0, wallet_e8=before.engine.ledger.wallet_e8 - 3 * E8)
     assert (scene.engine.ledger.losses, scene.engine.ledger.losses_in_row) == (1, 1)
+
+
+def test_a_run_killed_before_its_first_reading_hands_on_what_it_was_left() -> None:
+    """Lots, fees and executions told late survive a second kill: the third run's round trip is whole."""
+    before, entry = entering()
+    second = heir(before, entry)
+    second.step(Fill(second.now_ns, entry.client_id, 77, 0, entry.side, MID, 8, 5_000, False, before.now_ns))
+    third = heir(second, entry, heard=((entry.client_id, 77, 8),))
+    third.read(lots=8)
+    assert third.engine.traders[0].position.fee_e8 == 5_000
+    first = held()
+    again = heir(heir(first))
+    again.read(lots=0, wallet_e8=first.engine.ledger.wallet_e8 - 3 * E8)
+    assert again.engine.ledger.losses_in_row == 1
