@@ -283,7 +283,7 @@ class Account:
 
     @property
     def under_way(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Lots and fees of the round trips under way, by instrument; until the first reading those of the run before."""
+        """Lots and fees of the round trips under way; until the first reading those of the run before."""
         before, fees = self._lots_before, self._fees_before
         return (
             tuple(trader.position.lots or before.get(trader.index, 0) for trader in self._traders),

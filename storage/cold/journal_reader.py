@@ -102,6 +102,8 @@ def check_journal(path: Path | str) -> JournalState:
 def begun(path: Path | str) -> bool:
     """False for a journal whose run was killed while it was being made: nothing stands in it, and nothing is lost."""
     data = _bytes_of(path)
+    if not MAGIC.startswith(data[: len(MAGIC)].rstrip(b"\0")):
+        return True  # something else stands there: whoever reads it is told
     whole = data[: len(MAGIC)] == MAGIC and next(_chain(data), None) is not None
     return whole or _proof_of_loss(data, len(MAGIC), 0) is not None
 

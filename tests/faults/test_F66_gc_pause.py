@@ -27,20 +27,20 @@ def test_a_run_is_never_collected_by_itself(
     collector is as it was."""
     seen: list[tuple[bool, int]] = []
     collections: list[str] = []
-    drive = sockets.drive
+    begun = sockets._first
 
     def watched(phase: str, details: dict[str, int]) -> None:
         collections.append(phase)
 
-    async def driven(*given: Any, **named: Any) -> int:
+    async def driven(*given: Any, **named: Any) -> None:
         seen.append((gc.isenabled(), gc.get_freeze_count()))
         gc.callbacks.append(watched)
         try:
-            return await drive(*given, **named)
+            await begun(*given, **named)
         finally:
             gc.callbacks.remove(watched)
 
-    monkeypatch.setattr(sockets, "drive", driven)
+    monkeypatch.setattr(sockets, "_first", driven)
     code = dispatch.main(["demo", "--for", "10s", "--speed", "10", "--json", "--quiet", "--data-dir", str(tmp_path)])
     out, err = capfd.readouterr()
     assert code == 0, err

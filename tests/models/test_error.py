@@ -13,6 +13,7 @@ EXIT_CODES = {
     "ConfigurationError": 3,
     "PreflightError": 4,
     "VenueUnreachableError": 5,
+    "NotRunningError": 5,
     "HaltedError": 6,
     "RunDiffersError": 7,
     "LockedError": 8,

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from config.settings import Settings
 from interface.commands.parser import parse
-from interface.commands.run import _unless, emulator_command
+from interface.commands.run import Wish, _unless, emulator_command
 from storage.cold.instance import InstanceLock
 from storage.cold.journal_reader import check_journal
 from storage.cold.raw_lines import import_raw_lines
@@ -93,11 +94,13 @@ def test_a_recording_may_be_the_market(tmp_path: Path) -> None:
 def test_the_exchange_gets_the_words_of_the_run(tmp_path: Path) -> None:
     """Seed, speed, tape, files of settings, single settings and the data folder go on to the child."""
     arguments = parse(["run", "--config", "a.toml", "--set", "x.y=1", "--data-dir", "d"])
-    words = list(emulator_command(arguments, 7, 2.0, tmp_path))[2:]
-    assert words == [
-        "emulator", "--seed", "7", "--speed", "2", "--tape", str(tmp_path),
-        "--config", "a.toml", "--set", "x.y=1", "--data-dir", "d",
-    ]  # fmt: skip
+    given = [["--tape", str(tmp_path)], ["--account", "main=70.00000000"]]
+    for mode, tape, words in (("paper", tmp_path, given[0]), ("rehearsal", None, given[1])):
+        wish = Wish(mode, "embedded", None, 2.0, 7, tape, False)
+        assert list(emulator_command(arguments, Settings(), wish))[2:] == [
+            "emulator", "--seed", "7", "--speed", "2", *words,
+            "--config", "a.toml", "--set", "x.y=1", "--data-dir", "d",
+        ]  # fmt: skip
 
 
 @pytest.mark.parametrize("stopped", [False, True])
