@@ -123,7 +123,7 @@ def document(error: ScalperError) -> dict[str, object]:
 def _locks(arguments: argparse.Namespace) -> list[Path]:
     names = ["requirements.lock"]
     if arguments.command == "test":
-        ours = [group for group in arguments.group if group not in environment.SEPARATE]
+        ours = [group for group in arguments.group if group not in (*environment.SEPARATE, "long")]
         names += ["requirements-test.lock", *(f"requirements-{group}.lock" for group in ours)]
     return [ROOT / name for name in names]
 

@@ -6,7 +6,6 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 
 from config.settings import Settings
 from interface.commands import environment
@@ -15,6 +14,12 @@ from models.error import ScalperError
 
 FLAGS = ("-q", "-p", "no:cacheprovider")
 WORKERS_MAX = 4  # each has its own copy of the compiled kernels in memory, 250 MB
+LONG = "long"
+LONG_TESTS = (
+    "tests/faults", "tests/wiring/simulation", "tests/interface/control",
+    *(f"tests/interface/commands/test_{verb}.py" for verb in ("flatten", "health", "kill", "rearm", "start", "stop")),
+)  # fmt: skip
+"""Runs of whole bots that mostly wait: a group of its own, so that the suite stays under five minutes on two cores."""
 EXIT_NO_TESTS = 5  # pytest's code when nothing was selected
 
 
@@ -27,11 +32,16 @@ def run(arguments: argparse.Namespace, settings: Settings | None) -> int:
     for name in (name for group in groups for name in environment.SEPARATE[group]):
         environment.separate(ROOT, name)
     words = [*(f"tests/{group}" for group in groups), *arguments.pytest]
+    chosen = bool(words)
+    if LONG in arguments.group:
+        words = [*LONG_TESTS, *words]
+    elif not chosen:
+        words = [f"--ignore={name}" for name in LONG_TESTS]
     variables = {key: value for key, value in os.environ.items() if not key.startswith("SCALPER_")}
     variables[environment.OFF] = os.environ.get(environment.OFF, "1")
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", *FLAGS, *_side_by_side(words), *words],
+            [sys.executable, "-m", "pytest", *FLAGS, *_side_by_side(chosen), *words],
             cwd=ROOT,
             env=variables,
             check=False,
@@ -43,9 +53,10 @@ def run(arguments: argparse.Namespace, settings: Settings | None) -> int:
     return 1 if done.returncode < 0 else done.returncode
 
 
-def _side_by_side(words: Sequence[str]) -> list[str]:
-    """pytest-xdist's words for the whole suite on all cores, a file in one process; a choice runs in one process."""
-    workers = min(
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, WORKERS_MAX
-    )
-    return ["-n", str(workers), "--dist", "loadfile"] if workers > 1 and not words else []
+def _side_by_side(chosen: bool) -> list[str]:
+    """pytest-xdist's words for a whole group, a file in one process; a choice runs in one process.
+
+    One worker more than cores: many tests wait for sockets and for children.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return [] if cores == 1 or chosen else ["-n", str(min(cores + 1, WORKERS_MAX)), "--dist", "loadfile"]

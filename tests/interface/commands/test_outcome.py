@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -75,8 +76,11 @@ def test_a_summary_that_cannot_be_written_is_told(made: Make, capsys: pytest.Cap
 def test_problems_at_closing_stand_in_the_summary(made: Make) -> None:
     """The summary is made when all is closed: a recording that failed with its last chunk is not called good."""
     parts, ended_ns = made()
-    parts.writer.folder.joinpath("index.json").unlink(missing_ok=True)
-    parts.writer.folder.joinpath("index.json").mkdir()
+    index = parts.writer.folder / "index.json"
+    while not index.is_dir():  # the recorder's thread may write it anew in between
+        index.unlink(missing_ok=True)
+        with contextlib.suppress(FileExistsError):
+            index.mkdir()
     document = finish(parts, ended_ns)
     assert "recording is off" in document["recording_problem"]
 

@@ -57,13 +57,24 @@ def test_nothing_selected_is_an_error(ran):
 
 
 def test_the_whole_suite_runs_on_all_cores(ran, monkeypatch):
-    """Without words pytest gets a process for each core, four at most; one core or a choice of tests runs in one."""
+    """Without words pytest gets a process more than cores, four at most, and leaves the long tests out; one core or a
+    choice of tests runs in one process.
+    """
     monkeypatch.setattr(verb.os, "sched_getaffinity", lambda _: set(range(6)), raising=False)
     _, [(command, _)] = ran(0)
-    assert command[-4:] == ["-n", "4", "--dist", "loadfile"]
+    left_out = [f"--ignore={name}" for name in verb.LONG_TESTS]
+    assert command[-4 - len(left_out) :] == ["-n", "4", "--dist", "loadfile", *left_out]
     monkeypatch.setattr(verb.os, "sched_getaffinity", lambda _: {0}, raising=False)
     _, [_, (command, _)] = ran(0)
     assert "-n" not in command
+
+
+def test_the_long_tests_are_a_group(ran, monkeypatch):
+    """They alone run, on all cores, and each of their places is there."""
+    monkeypatch.setattr(verb.os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    _, [(command, _)] = ran(0, "--group", "long")
+    assert command[-4 - len(verb.LONG_TESTS) :] == ["-n", "3", "--dist", "loadfile", *verb.LONG_TESTS]
+    assert all((ROOT / name).exists() for name in verb.LONG_TESTS)
 
 
 def test_a_group_with_its_own_environments_is_a_folder_of_tests(ran, monkeypatch):

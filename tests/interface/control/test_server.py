@@ -99,7 +99,8 @@ def test_half_a_line_holds_nobody_up(running: Bot) -> None:
     with contextlib.ExitStack() as stack:
         idle = [stack.enter_context(line(running.home)) for _ in range(CLIENTS_MAX)]
         for connection in idle:
-            connection.sendall(b'{"request": "sta')
+            with contextlib.suppress(BrokenPipeError):  # a fast server has hung up on an older one already
+                connection.sendall(b'{"request": "sta')
         assert running.ask("status")["ok"]
         assert idle[0].recv(1) == b""  # the newest displaces the oldest that has asked nothing
 
