@@ -430,8 +430,8 @@ class Hearing:
 
     def _counted(self, count: int) -> int:
         if count:
-            kinds, numbers = np.unique(self.rows["kind"][:count], return_counts=True)
-            self._context[continuity.KIND_ROWS + kinds.astype(np.int64)] += numbers
+            numbers = np.bincount(self.rows["kind"][:count])
+            self._context[continuity.KIND_ROWS : continuity.KIND_ROWS + len(numbers)] += numbers
         return count
 
     def _refuse(self, record: _Arrival, reason: Reason, stream: str, detail: str) -> int:

@@ -88,6 +88,7 @@ def binance_venue(
     terms, bounds = terms or Terms(), bounds or Bounds()
     clock, ids = VenueClock(now_ns), Ids()
     quota = Quota(ledger or WeightLedger(), monotonic_s)
+    quota.weights.left_s = clock.minute_left_s
     requests = RestRequests(addresses.rest, signer, instruments, terms)
     http = http_lines(connect or connector(addresses.rest))
     pace = Pace(Attempts(LINE_ATTEMPTS), random)

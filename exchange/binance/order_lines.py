@@ -19,6 +19,7 @@ from exchange.binance.order_line import Answer, Connect, Done, OrderLine, Sent
 from exchange.binance.pace import Attempts, Pace
 
 TICK_S = 0.25
+DAY_S = 86_400.0
 
 
 class Line(Protocol):
@@ -106,7 +107,7 @@ class OrderLines:
         self._quiet = quiet or (lambda: False)
         self._lines: list[Line | None] = [None] * count
         self._tasks: list[asyncio.Task[None]] = []
-        self._woken = asyncio.Event()
+        self._woken, self._opened = asyncio.Event(), asyncio.Event()
         self._urgent = False
         self._sent = self._unknown = self._not_sent = self._connects = self._failures = self._probes = 0
         self._last_end = ""
@@ -136,7 +137,8 @@ class OrderLines:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 while self.open < wanted:
-                    await asyncio.sleep(0.005)
+                    self._opened.clear()
+                    await self._opened.wait()
         return self.open >= wanted
 
     @property
@@ -187,18 +189,23 @@ class OrderLines:
     async def _keep(self, number: int) -> None:
         """Open line ``number`` whenever it is not, and let one that is old and idle go while another is there."""
         while True:
-            wait_s, line, now_s = TICK_S, self._lines[number], self._loop.time()
+            line, now_s = self._lines[number], self._loop.time()
             if line is None:
                 wait_s = self._pace.wait_s(now_s, urgent=self._urgent)
                 if wait_s <= 0:
                     await self._open(number)
                     continue
-            elif now_s >= line.until_s and not line.waiting and self.open == len(self._lines):
+                wait_s = min(wait_s, TICK_S)
+            elif now_s < line.until_s:
+                wait_s = line.until_s - now_s
+            elif not line.waiting and self.open == len(self._lines):
                 line.end("old enough")
                 continue
+            else:
+                wait_s = TICK_S
             self._woken.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(wait_s, TICK_S)):  # wait_for can swallow the cancel of a woken task
+                async with asyncio.timeout(min(wait_s, DAY_S)):  # wait_for can swallow the cancel of a woken task
                     await self._woken.wait()
 
     async def _open(self, number: int) -> None:
@@ -220,6 +227,7 @@ class OrderLines:
             return
         self._pace.opened()
         self._lines[number] = line
+        self._opened.set()
         self._urgent = False
 
     def _down(self, number: int, line: Line, why: str) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from models.event import ClockOffset
 
 MS = 1_000_000
+MINUTE_S = 60.0
 DRIFT = 10_000  # two clocks part by one in so many: 100 ppm
 
 Bounds = tuple[int, int]
@@ -61,6 +62,13 @@ class VenueClock:
         """The venue's time in ms at ``at_ns`` of ours, or now."""
         at_ns = self.now_ns() if at_ns is None else at_ns
         return (at_ns + (0 if self.offset is None else self.offset.offset_ns)) // MS
+
+    def minute_left_s(self) -> float:
+        """Seconds until the venue's wall-clock minute is over for certain; 60 while its clock is not known."""
+        if self.offset is None:
+            return MINUTE_S
+        sure_ns = self.now_ns() + self.offset.offset_ns - self.offset.uncertainty_ns
+        return MINUTE_S - sure_ns / 1e9 % MINUTE_S
 
     def least_ns(self, at_ns: int) -> int:
         """The venue's time at ``at_ns`` of ours, by the estimate's lower bound: it was at least that."""

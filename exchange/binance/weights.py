@@ -2,19 +2,21 @@
 
 Source: venue reference §6. The venue counts per wall-clock minute and IP; we count any sixty seconds of our own
 monotonic clock, which is never below what the venue counts for us. Others on the same address are seen through the
-``X-MBX-USED-WEIGHT-1M`` header.
+``X-MBX-USED-WEIGHT-1M`` header, until the venue's minute ends.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 WINDOW_S = 60.0
 WEIGHT_LIMIT = 2400
 NORMAL_SHARE = 0.5
 """Normal use stays below half (fault F22)."""
-ESSENTIAL_SHARE = 0.75
-"""Reconciliation may go to three quarters; the last quarter belongs to exits (fault F22)."""
+ESSENTIAL_SHARE = 0.95
+"""What a start and a reading of the account need may use the quarter kept for reconciliation and exits (fault F22) but
+for a twentieth: exits cancel their rest from it, and others on our address use some before we are told."""
 SNAPSHOTS_PER_MINUTE = 6
 """Book snapshots per symbol (fault F12): a resync storm must not become an IP ban."""
 ORDERS_10S, ORDERS_1M = 300, 1200
@@ -27,15 +29,19 @@ BAN_S = 120.0
 
 
 class WeightLedger:
-    """Weight used in the last minute and whether calls are blocked. Times: seconds of one monotonic clock."""
+    """Weight used in the last minute and whether calls are blocked. Times: seconds of one monotonic clock.
+
+    ``left_s`` says how long the venue's running window lasts at most: what the venue tells counts until then.
+    """
 
     def __init__(self, limit: int = WEIGHT_LIMIT, window_s: float = WINDOW_S) -> None:
         self.limit = limit
+        self.left_s: Callable[[], float] = lambda: window_s
         self._window_s = window_s
         self._spent: deque[tuple[float, int]] = deque()  # at most one per call of a minute: bounded by the limit
         self._own = 0
         self._told = 0
-        self._told_s = float("-inf")
+        self._told_until_s = float("-inf")
         self.blocked_until_s = float("-inf")
         self.banned = False
 
@@ -43,7 +49,7 @@ class WeightLedger:
         """Weight used in the last minute: our own sum or the venue's word, whichever is more."""
         while self._spent and self._spent[0][0] <= now_s - self._window_s:
             self._own -= self._spent.popleft()[1]
-        told = self._told if now_s - self._told_s < self._window_s else 0
+        told = self._told if now_s < self._told_until_s else 0
         return max(self._own, told)
 
     def wait_s(self, weight: int, now_s: float, share: float = NORMAL_SHARE) -> float:
@@ -57,8 +63,8 @@ class WeightLedger:
         if self.used(now_s) + weight <= allowed:
             return 0.0
         wait_s = 0.0
-        if now_s - self._told_s < self._window_s and self._told + weight > allowed:
-            wait_s = self._told_s + self._window_s - now_s
+        if now_s < self._told_until_s and self._told + weight > allowed:
+            wait_s = self._told_until_s - now_s
         own = self._own
         for at_s, spent in self._spent:
             if own + weight <= allowed:
@@ -74,8 +80,8 @@ class WeightLedger:
         self._own += weight
 
     def told(self, used: int, now_s: float) -> None:
-        """The venue's running total of the current minute, from an answer's header."""
-        self._told, self._told_s = used, now_s
+        """The venue's running total of its current window, from an answer's header."""
+        self._told, self._told_until_s = used, now_s + self.left_s()
 
     def block(self, seconds: float, now_s: float, *, banned: bool) -> None:
         """The venue refused us (429, or 418 with ``banned``): no call before ``seconds`` have passed."""

@@ -47,9 +47,12 @@ WIDE = tuple(isqrt(isqrt(isqrt(isqrt(isqrt(1 << 64 + 3 * i))))) for i in range(1
 
 
 class Flow:
-    """One symbol's market. ``step`` makes 10 ms of it and appends the frames to ``out``."""
+    """One symbol's market. ``step`` makes ``stride`` times 10 ms of it at once and appends the frames to ``out``.
 
-    def __init__(self, character: Character, seed: int, start_ms: int) -> None:
+    A longer stride gives as many orders in fewer quotes: another market, cheaper to follow.
+    """
+
+    def __init__(self, character: Character, seed: int, start_ms: int, stride: int = 1) -> None:
         symbol = character.instrument.symbol
         self.character = character
         self.instrument = character.instrument
@@ -64,7 +67,7 @@ class Flow:
         name = symbol.lower()
         self.streams = tuple(f"{name}@{kind}" for kind in KINDS)
         self._rate = 0  # excitation
-        self._step = 0
+        self._stride, self._step = stride, 0
         self._agg_id = 3_450_000_000
         self._trade_id = character.first_trade_id
         self._diff = (0, 0)  # U of the diff being collected, u of the last one sent
@@ -152,21 +155,21 @@ class Flow:
     # -- one step ---------------------------------------------------------------------------------------------------
 
     def step(self) -> None:
-        """Ten milliseconds of market; its frames are appended to ``out``."""
-        mood, draw = self.mood, self._draw
-        mood.step()
+        """One stride of market; its frames are appended to ``out``."""
+        mood, draw, stride = self.mood, self._draw, self._stride
+        mood.step(stride)
         phase = mood.phase
         excitation = self._rate
-        rate = min((BASE_RATE * mood.activity * phase.gain >> 24) + excitation, RATE_CAP)
+        rate = min((BASE_RATE * mood.activity * phase.gain >> 24) + excitation, RATE_CAP) * stride
         r = draw()
         count = (rate >> 16) + ((r & 0xFFFF) < (rate & 0xFFFF))
-        self._rate = excitation - (excitation >> 8) + EXCITES * count
+        self._rate = excitation - (excitation * stride >> 8) + EXCITES * count
         start_ms = self.now_ms
-        self.now_ms = end_ms = start_ms + STEP_MS
+        self.now_ms = end_ms = start_ms + STEP_MS * stride
         base_ns = end_ms * NS_PER_MS
         out = self.out
         for number in range(count):
-            self._order(phase.lean + (mood.imbalance >> 3), start_ms + 1 + number * 8 // count)
+            self._order(phase.lean + (mood.imbalance >> 3), start_ms + 1 + number * 8 * stride // count)
         self._refresh(5 if count < 2 else 8)
         if self.asks.best - self.bids.best > 1 and r >> 30 == 0:
             self._close_spread(draw())
@@ -183,14 +186,14 @@ class Flow:
                     self._text.quote(end_ms - 1, end_ms, self.update_id, quote),
                 )
             )
-        self._step += 1
+        self._step += stride
         played_ms = self._step * STEP_MS
         if played_ms % FRAME_MS == 0:
             self._send_depth(end_ms, base_ns)
         if played_ms % MARK_MS == 0:
             self._send_second(end_ms, base_ns)
         # Candles last: they follow the minute of the clock and must not move the other frames by a microsecond.
-        if played_ms % KLINE_MS == 0 or end_ms % h.MINUTE_MS == 2 * STEP_MS:
+        if played_ms % KLINE_MS == 0 or self._minute_over(end_ms):
             self._send_kline(end_ms, base_ns)
 
     def _order(self, lean: int, at_ms: int) -> None:
@@ -349,7 +352,7 @@ class Flow:
     def _send_kline(self, now_ms: int, base_ns: int) -> None:
         """The running minute each 250 ms when it traded, and a closed one once, 20 ms after its end."""
         history, out = self.history, self.out
-        if now_ms % h.MINUTE_MS == 2 * STEP_MS:
+        if self._minute_over(now_ms):
             history.roll(now_ms)
             closed = history.candles[-2]
             out.append((base_ns + GAP_NS * len(out), self.streams[4], self._text.kline(now_ms, closed, "1m", True)))
@@ -359,6 +362,10 @@ class Flow:
         if candle[h.LAST_ID] != self._kline_seen and now_ms - candle[h.OPEN_MS] < h.MINUTE_MS and candle[h.COUNT]:
             self._kline_seen = candle[h.LAST_ID]
             out.append((base_ns + GAP_NS * len(out), self.streams[4], self._text.kline(now_ms, candle, "1m", False)))
+
+    def _minute_over(self, now_ms: int) -> bool:
+        """Whether this is the first step that ends 20 ms after a minute or later."""
+        return (now_ms - 2 * STEP_MS) % h.MINUTE_MS < STEP_MS * self._stride
 
     def _send_second(self, now_ms: int, base_ns: int) -> None:
         """Mark price, and the largest liquidation of the second."""

@@ -32,10 +32,11 @@ class Generator:
     Raises DataError for an unknown contract, a repeated one or an empty list. Memory is constant.
     """
 
-    def __init__(self, seed: int, start_ns: int, symbols: tuple[str, ...] = ("BTCUSDT",)) -> None:
+    def __init__(self, seed: int, start_ns: int, symbols: tuple[str, ...] = ("BTCUSDT",), stride: int = 1) -> None:
         if not symbols or len(set(symbols)) != len(symbols):
             raise DataError(f"the generator needs one or more different symbols, got {symbols}", code="NO_CONTRACT")
         self.seed = seed
+        self._stride, self._step_ms = stride, STEP_MS * stride
         self._characters = tuple(character(symbol, place) for place, symbol in enumerate(symbols))
         self._now_ms = start_ns // NS_PER_MS // BEGIN_MS * BEGIN_MS
         self._flows = self._made()
@@ -49,7 +50,7 @@ class Generator:
     def _made(self) -> dict[str, Flow]:
         """Each symbol's market with a past that ends now."""
         self._made_ms = self._now_ms
-        return {one.instrument.symbol: Flow(one, self.seed, self._now_ms) for one in self._characters}
+        return {one.instrument.symbol: Flow(one, self.seed, self._now_ms, self._stride) for one in self._characters}
 
     def _look(self) -> dict[str, Flow]:
         """The flows as somebody sees them: at the first look the past is a recent one, afterwards it stays."""
@@ -95,8 +96,9 @@ class Generator:
             if self._now_ms != self._begin_ms:
                 return
         flows = list(self._flows.values())
-        while (self._now_ms + STEP_MS) * NS_PER_MS + SETTLED_NS <= until_ns:
-            self._now_ms += STEP_MS
+        step_ms = self._step_ms
+        while (self._now_ms + step_ms) * NS_PER_MS + SETTLED_NS <= until_ns:
+            self._now_ms += step_ms
             if len(flows) == 1:
                 flow = flows[0]
                 flow.step()

@@ -177,6 +177,6 @@ class Emulator:
         while True:
             await asyncio.sleep(period_s)
             self.venue.tick()
-            now_s, event_ms = time.monotonic(), self.now_ms()
+            now_s, event_ms = asyncio.get_running_loop().time(), self.now_ms()
             for connection in list(self.connections):
                 connection.tend(now_s, event_ms)

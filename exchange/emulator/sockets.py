@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import struct
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -123,7 +122,8 @@ class Connection(WSListener):  # type: ignore[misc]
         super().__init__()
         self.category, self.combined = target.category, target.combined
         self.names: dict[str, None] = {}
-        self.opened_s = self.pinged_s = time.monotonic()
+        self._time_s = asyncio.get_running_loop().time
+        self.opened_s = self.pinged_s = self._time_s()
         self._unanswered_s = 0.0  # when the oldest ping without an answer was sent; 0: none
         self._closed_s = 0.0  # when we closed; 0: open
         self._hub, self._limits, self._connections, self._wake = hub, limits, connections, wake
@@ -172,7 +172,7 @@ class Connection(WSListener):  # type: ignore[misc]
                 self._message(message)
 
     def _message(self, message: bytes) -> None:
-        now_s = time.monotonic()
+        now_s = self._time_s()
         if len(self._messages) == MESSAGES_PER_S and now_s - self._messages[0] < 1.0:
             self.close(WSCloseCode.POLICY_VIOLATION, b"Too many requests")
             return
@@ -280,7 +280,7 @@ class Connection(WSListener):  # type: ignore[misc]
         """Send the first bytes of a frame, then end without a word."""
         self.raw(frame_bytes(payload)[:at_byte])
         if self._transport is not None:
-            self._closed_s = self._closed_s or time.monotonic()
+            self._closed_s = self._closed_s or self._time_s()
             self._transport.underlying_transport.close()
 
     def malformed(self, payload: bytes, kind: str, text: str) -> None:
@@ -312,7 +312,7 @@ class Connection(WSListener):  # type: ignore[misc]
     def ping_now(self) -> None:
         """A ping out of turn."""
         if self._transport is not None and not self._closed_s:
-            now_s = time.monotonic()
+            now_s = self._time_s()
             self.pinged_s, self._unanswered_s = now_s, self._unanswered_s or now_s
             self._transport.send_ping(b"now")
 
@@ -338,14 +338,14 @@ class Connection(WSListener):  # type: ignore[misc]
         if self._dripping is not None:
             self.cut()  # a close frame inside another frame would be none
         if self._transport is not None and not self._closed_s:
-            self._closed_s = time.monotonic()
+            self._closed_s = self._time_s()
             self._transport.send_close(code, reason)
             self._transport.disconnect()
 
     def cut(self) -> None:
         """Close without a word: no close frame, what is buffered is lost."""
         if self._transport is not None:
-            self._closed_s = self._closed_s or time.monotonic()
+            self._closed_s = self._closed_s or self._time_s()
             self._transport.disconnect(graceful=False)
 
 

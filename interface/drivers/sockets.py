@@ -109,6 +109,7 @@ async def drive(
     account: Account | None = None,
     listen: Callable[[], Awaitable[None]] | None = None,
     pulse_s: float = PULSE_S,
+    awake_s: Callable[[], float] = since_boot_s,
 ) -> int:
     """Trade until ``stop`` is set, ``duration_s`` (real seconds) are over or the venue is ``gone``, then close.
 
@@ -122,7 +123,7 @@ async def drive(
     """
     woken = asyncio.Event()
     pulse = asyncio.create_task(
-        _pulse(parts, line, market, now_ns, progress, account, woken, pulse_s), name="run pulse"
+        _pulse(parts, line, market, now_ns, progress, account, woken, pulse_s, awake_s), name="run pulse"
     )
     clock = asyncio.create_task(_keep_clock(parts, market, now_ns, woken), name="run clock")
     try:
@@ -232,15 +233,16 @@ async def _pulse(
     account: Account | None,
     woken: asyncio.Event,
     pulse_s: float,
+    awake_s: Callable[[], float],
 ) -> None:
     """Deliver what is due in silence, fetch wanted snapshots, and look after the run now and then."""
     fetching: dict[int, asyncio.Task[None]] = {}
     keeping = Caretaker(parts, market, now_ns)
     looks = 0.0
     while True:
-        asleep_s = since_boot_s()
+        asleep_s = awake_s()
         await asyncio.sleep(pulse_s)
-        if since_boot_s() - asleep_s > SUSPEND_S:
+        if awake_s() - asleep_s > SUSPEND_S:
             woken.set()
             if account is not None:
                 account.woke()

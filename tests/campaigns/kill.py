@@ -242,7 +242,10 @@ class Session:
             ran = inside("replay", run.folder, "--data-dir", self.folder / "data", "--verify", "--quiet")
             if ran.code == 0:
                 self.verified["identical"] += 1
-            elif any(word in ran.err for word in ("NOTHING_KEPT", "no run with a journal", "has no recording")):
+            elif any(
+                word in ran.err
+                for word in ("NOTHING_KEPT", "no run with a journal", "has no recording", "holds no recording")
+            ):
                 self.verified["too short"] += 1
             else:
                 yield Violation("replay", f"{run.folder.name}: {ran.code} {ran.err.strip()[-300:]}")

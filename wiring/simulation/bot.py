@@ -49,7 +49,7 @@ from wiring.simulation.network import PEER, Network
 from wiring.terms import PREFIX, client_prefix, feed_limits, stream_names, with_terms
 
 HOST = "venue.simulation"
-PULSE_S = 0.04  # of the run and of the feed: what is due in silence is at most so late
+PULSE_S = 0.1  # of the run and of the feed: what is due in silence is at most so late
 DELIVER_S = 10.0
 
 OWNER: contextvars.ContextVar[Any] = contextvars.ContextVar("owner", default=None)
@@ -197,7 +197,7 @@ class Bot:
 
         await sockets.drive(
             parts, line, feed, market, now_ns, self.stop, prime=self.settings.feed.prime, account=self.side,
-            listen=listen, pulse_s=PULSE_S,
+            listen=listen, pulse_s=PULSE_S, awake_s=self.loop.time,
         )  # fmt: skip
         await feed.stop()
         self.ended = True

@@ -12,7 +12,8 @@ from exchange.emulator.venue import AccountPlan, Venue, VenueTerms
 from wiring.simulation.loop import VirtualLoop
 from wiring.simulation.network import Ordered
 
-PUMP_S = 0.04  # frames of four steps of the market leave together
+PUMP_S = 0.2
+STRIDE = 20  # of 10 ms
 ACCOUNT = "main"
 
 
@@ -24,7 +25,7 @@ class Exchange:
     ) -> None:
         self.loop = loop
         self._start_ns = start_ns
-        self.market = Generator(seed, start_ns, ("BTCUSDT",))
+        self.market = Generator(seed, start_ns, ("BTCUSDT",), STRIDE)
         plan = AccountPlan(ACCOUNT, usdt_e8)
         self.venue = Venue(self.market, self.now_ms, VenueTerms(accounts=(plan,), seed=seed, audit=audit))
         self.connections = Ordered()

@@ -77,7 +77,9 @@ def eager(settings: Settings, dice: Random) -> Settings:
         settings.execution, entry_type=dice.choice(("market", "market", "ioc", "maker")),
         transport=dice.choice(("rest", "rest", "ws")), keep_warm=False,
     )  # fmt: skip
-    return replace(settings, strategy=replace(settings.strategy, params=params), risk=risk, execution=execution)
+    feed = replace(settings.feed, prime=dice.randrange(4) == 0)  # thousands of past trades a start, all alike
+    strategy = replace(settings.strategy, params=params)
+    return replace(settings, strategy=strategy, risk=risk, execution=execution, feed=feed)
 
 
 class World:

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from exchange.binance.server_time import MS, VenueClock, aged, bounds_of, offset_within
 from models.event import ClockOffset
 
+MINUTE_NS = 60_000 * MS
+
 NOW_NS = 1_789_478_303_600_000_000
 trips = st.tuples(st.integers(0, 10**9), st.integers(0, 2 * 10**9), st.integers(0, 2 * 10**9))
 
@@ -51,6 +53,14 @@ def test_the_least_time_is_a_proof() -> None:
     assert clock.least_ns(NOW_NS) == 0
     clock.hear(ClockOffset(NOW_NS, 250 * MS, 40 * MS))
     assert clock.least_ns(NOW_NS) == NOW_NS + 210 * MS
+
+
+def test_the_venues_minute_is_over_for_certain_by_the_lower_bound() -> None:
+    """What is left of the wall-clock minute counts from the earliest time it can be there; unknown, it is a minute."""
+    clock = VenueClock(lambda: 1_000 * MINUTE_NS + 45_000 * MS)
+    assert clock.minute_left_s() == 60.0
+    clock.hear(ClockOffset(clock.now_ns(), 5_000 * MS, 2_000 * MS))
+    assert clock.minute_left_s() == 12.0
 
 
 def test_a_worse_estimate_makes_a_known_clock_no_worse() -> None:

@@ -38,6 +38,14 @@ def test_the_venues_count_wins_when_it_is_higher() -> None:
     assert (ledger.used(2.0), ledger.wait_s(1, 2.0), ledger.used(61.0)) == (1500, 59.0, 0)
 
 
+def test_what_the_venue_told_ends_with_its_window() -> None:
+    """The count of a minute that is over holds nobody back, however lately it was told."""
+    ledger = WeightLedger()
+    ledger.left_s = lambda: 2.5
+    ledger.told(2400, 10.0)
+    assert (ledger.used(12.4), ledger.wait_s(1, 11.0), ledger.used(12.5)) == (2400, 1.5, 0)
+
+
 def test_a_call_that_never_fits_is_a_mistake() -> None:
     """A weight above the share is refused instead of waited for without end."""
     with pytest.raises(ValueError, match="never fits"):

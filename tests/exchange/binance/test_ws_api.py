@@ -237,6 +237,7 @@ def test_an_old_idle_socket_makes_way_while_the_other_stays() -> None:
         line = scene.lines._lines[0]
         assert line is not None
         line.until_s = 0.0
+        scene.lines._woken.set()  # it sleeps until the hour it was told
         await until(lambda: len(scene.sockets) == 3 and scene.lines.open == 2)
         assert (scene.sockets[0].gone, scene.sockets[1].gone) == (True, False)
 

@@ -90,6 +90,42 @@ def test_frames_leave_in_order_within_a_millisecond_of_their_step() -> None:
     assert all(venue_ns % (STEP_MS * 10**6) < 10**6 for venue_ns in times)
 
 
+STRIDE = 20
+
+
+@cache
+def strides(seed: int) -> list[Frame]:
+    """Three minutes of a market made 200 ms at a time."""
+    market = Generator(seed, START_NS, ("BTCUSDT",), STRIDE)
+    market.awake()
+    return list(market.advance(START_NS + 180 * 10**9))
+
+
+def test_a_longer_stride_has_fewer_quotes_of_as_busy_a_market() -> None:
+    """Steps of 200 ms give a fifth of the quotes, at their own times, and a like number of trades (within a third)."""
+    usual, long = minutes("BTCUSDT", 1), strides(1)
+    assert len(events(long, "bookTicker")) < len(events(usual, "bookTicker")) / 5
+    assert all(venue_ns % (STRIDE * STEP_MS * 10**6) < 10**6 for venue_ns, _, _ in long)
+    counts = [trades[-1]["l"] - trades[0]["f"] for trades in (events(usual, "aggTrade"), events(long, "aggTrade"))]
+    assert counts[0] / 1.33 < counts[1] < counts[0] * 1.33
+
+
+def test_a_longer_stride_loses_no_closed_minute_and_no_trade() -> None:
+    """Each minute is closed once, in the first stride after it; the trades' ids leave no hole; the book is followed."""
+    frames, client = strides(2), Follower()
+    closed = [event for event in events(frames, "kline_1m") if event["k"]["x"]]
+    assert [event["k"]["t"] for event in closed] == [START_MS + 60_000 * minute for minute in range(-1, 2)]
+    assert all(0 < event["E"] - event["k"]["T"] <= STRIDE * STEP_MS + 2 * STEP_MS for event in closed)
+    trades = events(frames, "aggTrade")
+    assert all(after["f"] == before["l"] + 1 for before, after in itertools.pairwise(trades))
+    market = Generator(2, START_NS, ("BTCUSDT",), STRIDE)
+    market.awake()
+    client.snapshot(depth_body(market, market.instruments[0], 5000))
+    for event in events(frames, "depth"):
+        client.diff(event)
+    assert client.applied > 500
+
+
 @pytest.mark.parametrize("symbol", SYMBOLS)
 def test_events_have_the_venues_shape(wire: Path, symbol: str) -> None:
     """Every event of every stream has the golden fields and JSON types."""

@@ -29,6 +29,20 @@ def test_an_hour_of_waiting_takes_no_time() -> None:
     assert time.process_time() - began_s < 60
 
 
+def test_timers_of_one_instant_run_in_the_order_they_were_asked_for() -> None:
+    """Equal times are told apart by when they were asked for; a cancelled timer does not run."""
+    loop, ran = VirtualLoop(), []
+
+    async def ask() -> None:
+        timers = [loop.call_later(1.0, ran.append, number) for number in range(20)]
+        timers[7].cancel()
+        await asyncio.sleep(2.0)
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(ask())
+    assert ran == [number for number in range(20) if number != 7]
+
+
 def test_an_instant_is_over_before_the_clock_goes_on() -> None:
     """``settled`` is called once the callbacks of an instant have run, with the clock still there."""
     loop, seen = VirtualLoop(), []

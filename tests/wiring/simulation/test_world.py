@@ -7,6 +7,7 @@ fault within minutes of the market.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from wiring.simulation.faults import Planned
 from wiring.simulation.world import Outcome, World
 
 SETTINGS = load(environment={}, folder=Path(__file__).parent).settings
-SEED, HOURS = 2, 0.035
+SEED, HOURS = 2, 0.06
 Bug = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -50,6 +51,18 @@ def test_a_seed_is_one_run() -> None:
     first, second, other = (world(seed, 0.02, [Planned(40.0, "killed at a record", 3)]).run() for seed in (3, 3, 4))
     assert msgspec.structs.replace(first, elapsed_s=0.0) == msgspec.structs.replace(second, elapsed_s=0.0)
     assert first.state and first.journal != other.journal and first.audit != other.audit
+
+
+def test_no_clock_of_the_machine_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow machine gives the same run: whatever asks for real time while one goes on is an error."""
+    made = world(3, 0.01, [Planned(20.0, "killed", 3)])
+
+    def real() -> float:
+        raise AssertionError("the simulation asked the machine for its time")
+
+    for name in ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "clock_gettime"):
+        monkeypatch.setattr(time, name, lambda *_: real())
+    assert made.run().violations == []
 
 
 def test_nothing_is_broken_and_the_market_is_busy() -> None:
