@@ -213,22 +213,28 @@ class Account:
             self._fees_before[event.instrument] = self._fees_before.get(event.instrument, 0) + event.fee_e8
 
     def _protect(self, trader: Trader, order: Order | None, fresh: bool) -> None:
-        """Arm the exit conditions at each fill of a growing position, and rest the stop at the first."""
+        """Arm the exit conditions at each fill of a growing position, and rest a stop that covers it: one at the first
+        fill, with what its entry may still fill; another when somebody beside us made the position larger. The smaller
+        one is taken back when the larger is known to stand (P25).
+        """
         entry = order is not None and order.approved.purpose is Purpose.ENTRY
         if not (fresh or entry or order is None):
             return
-        tick = trader.stop_tick(self._params.stop_pct)
-        if not fresh:
-            self._memory.set(trader.index, stop_tick=tick)
-            return
-        held = trader.position.lots
+        tick, held = trader.stop_tick(self._params.stop_pct), trader.position.lots
         side = records.side_of(held)
         found = self.orders.get(trader.stop_id)
-        if found is not None and found.alive and found.cancelled_ns == FAR_NS and found.approved.side is side:
-            trader.arm(found.approved.trigger, self._out.now_ns)  # of a run before, found beside the position
+        stands = found is not None and found.alive and found.cancelled_ns == FAR_NS and found.approved.side is side
+        if found is not None and stands and found.approved.quantity >= abs(held):
+            if fresh:
+                trader.arm(found.approved.trigger, self._out.now_ns)  # of a run before, found beside the position
+            else:
+                self._memory.set(trader.index, stop_tick=tick)
             return
-        trader.arm(tick, self._out.now_ns)
-        lots = order.approved.quantity if order is not None and entry else abs(held)
+        if fresh:
+            trader.arm(tick, self._out.now_ns)
+        else:
+            self._memory.set(trader.index, stop_tick=tick)
+        lots = abs(held) + (order.remaining if order is not None and entry else 0)
         approved = self._gate.stop(trader.index, side, lots, tick, self._out.now_ns, self.ledger)
         trader.stop_id = approved.client_id
         self._send(trader, approved, "")

@@ -299,11 +299,16 @@ class Custody:
         if not self.ready and not self._differs and not len(self._verdicts) and not self._bare():
             self.ready = True
             self._brakes.lift(Cause.STARTING)
-        if self._differs or not self.ready:
+        if self._differs or not self.ready or (not settled and self._back_again(event)):
             self._inspect_ns = now + AGAIN_NS
 
     def _bare(self) -> bool:
         return any(trader.position.lots and self._stop_of(trader) is None for trader in self._traders)
+
+    def _back_again(self, event: AccountTruth) -> bool:
+        """Whether the venue shows an order that we take for gone: a reading that nothing has touched must judge it."""
+        known = (self._account.orders.get(standing.client_id) for standing in event.orders)
+        return any(order is not None and not order.alive for order in known)
 
     def _shape(self, event: AccountTruth) -> None:
         """P31: one-way, isolated, the leverage of the settings."""

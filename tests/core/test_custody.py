@@ -449,6 +449,22 @@ def test_a_stop_taken_for_lost_that_shows_itself_later_is_cancelled() -> None:
     assert cancels(scene.log[mark:]) == [stop.client_id]
 
 
+def test_a_stop_shown_after_it_was_given_up_is_read_again_soon() -> None:
+    """A reading that a fill overtook cannot take the stop back; the next one comes within half a second, not ten."""
+    scene = held()
+    stop = stop_of(scene)
+    for _ in range(2):
+        scene.run(1_000)
+        scene.read()
+    leaving = orders_of(scene.log, Purpose.EXIT)[0]
+    scene.step(Fill(scene.now_ns, leaving.client_id, 77, 0, Side.SELL, MID, 8, 0, False, scene.now_ns))
+    scene.report(leaving, OrderState.FILLED, 8)
+    scene.read(shown(stop))
+    mark = len(scene.log)
+    scene.run(500)
+    assert any(isinstance(action, Inspect) for action in scene.log[mark:])
+
+
 def test_a_margin_call_leaves_at_once() -> None:
     """The venue warns of a liquidation: close while we can choose how."""
     scene = held()
@@ -497,6 +513,28 @@ def test_opened_by_hand_is_protected() -> None:
         scene.run(400)
     assert scene.engine.traders[0].position.lots == -3
     assert (stop_of(scene).side, stop_of(scene).quantity) == (Side.BUY, 3)
+
+
+def test_made_larger_by_hand_it_gets_a_larger_stop() -> None:
+    """F41, P25: a stop that covers the whole is placed at once; the smaller one goes when the larger is known to stand."""
+    scene = held()
+    smaller = stop_of(scene)
+    scene.step(Fill(scene.now_ns, "web_1", 78, 0, Side.BUY, MID, 3, 0, False, scene.now_ns, "external"))
+    larger = orders_of(scene.log, Purpose.STOP)[-1]
+    assert (larger.quantity, larger.side) == (11, smaller.side)
+    scene.run(400)
+    assert cancels(scene.log) == []
+    scene.report(larger, OrderState.ACCEPTED)
+    scene.run(400)
+    assert cancels(scene.log) == [smaller.client_id]
+
+
+def test_made_smaller_by_hand_it_keeps_its_stop() -> None:
+    """A stop that only reduces may be larger than what it closes."""
+    scene = held()
+    stop = stop_of(scene)
+    scene.step(Fill(scene.now_ns, "web_1", 78, 0, Side.SELL, MID, 3, 0, False, scene.now_ns, "external"))
+    assert orders_of(scene.log, Purpose.STOP) == [stop] and cancels(scene.log) == []
 
 
 def test_a_reading_that_our_own_orders_overtook_judges_nothing() -> None:
