@@ -516,7 +516,7 @@ def test_opened_by_hand_is_protected() -> None:
 
 
 def test_made_larger_by_hand_it_gets_a_larger_stop() -> None:
-    """F41, P25: a stop that covers the whole is placed at once; the smaller one goes when the larger is known to stand."""
+    """F41, P25: a stop that covers the whole is placed at once; the smaller one goes when the larger stands."""
     scene = held()
     smaller = stop_of(scene)
     scene.step(Fill(scene.now_ns, "web_1", 78, 0, Side.BUY, MID, 3, 0, False, scene.now_ns, "external"))
