@@ -239,12 +239,18 @@ class OrderLines:
 
     async def _keep_warm(self) -> None:
         """Probe one idle line at a time, so that another is always free for an order."""
+        wait_s = TICK_S
         while True:
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(wait_s)
+            wait_s = TICK_S
             if not self._probe or self._quiet() or any(line is not None and line.waiting for line in self._lines):
                 continue
             idle = [line for line in self._lines if line is not None and line.open]
             line = min(idle, key=lambda one: one.used_s, default=None)
-            if line is not None and self._loop.time() - line.used_s >= self._limits.probe_every_s:
+            if line is None:
+                continue
+            wait_s = line.used_s + self._limits.probe_every_s - self._loop.time()
+            if wait_s <= 0:
                 self._probes += 1
                 line.send(self._probe, self._noting(lambda answer: None), self._limits.probe_s)
+            wait_s = max(wait_s, TICK_S)

@@ -49,7 +49,8 @@ from wiring.simulation.network import PEER, Network
 from wiring.terms import PREFIX, client_prefix, feed_limits, stream_names, with_terms
 
 HOST = "venue.simulation"
-PULSE_S = 0.1  # of the run and of the feed: what is due in silence is at most so late
+PULSE_S = 0.2  # of the run; the feed looks half as often: what is due in silence is at most so late
+SILENCE_MS = 1_000.0  # the market is heard each 400 ms; the run's pulse delivers what is due between
 DELIVER_S = 10.0
 
 OWNER: contextvars.ContextVar[Any] = contextvars.ContextVar("owner", default=None)
@@ -174,7 +175,7 @@ class Bot:
         """Connect, take over what is there, trade, close what is open."""
         OWNER.set(self)
         now_ns = self.clock.now_ns
-        limits = msgspec.structs.replace(feed_limits(self.settings), pulse_ms=2 * PULSE_S * 1e3)
+        limits = msgspec.structs.replace(feed_limits(self.settings), pulse_ms=2 * PULSE_S * 1e3, silence_ms=SILENCE_MS)
         line = sockets.Line()
         market = MemoryRest(self.network, self.exchange, now_ns, self.dice)
         feed = self._feed(line, limits)

@@ -12,8 +12,8 @@ from exchange.emulator.venue import AccountPlan, Venue, VenueTerms
 from wiring.simulation.loop import VirtualLoop
 from wiring.simulation.network import Ordered
 
-PUMP_S = 0.2
-STRIDE = 20  # of 10 ms
+PUMP_S = 0.4
+STRIDE = 40  # of 10 ms
 ACCOUNT = "main"
 
 
