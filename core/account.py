@@ -223,17 +223,17 @@ class Account:
         tick, held = trader.stop_tick(self._params.stop_pct), trader.position.lots
         side = records.side_of(held)
         found = self.orders.get(trader.stop_id)
-        stands = found is not None and found.alive and found.cancelled_ns == FAR_NS and found.approved.side is side
-        if found is not None and stands and found.approved.quantity >= abs(held):
-            if fresh:
-                trader.arm(found.approved.trigger, self._out.now_ns)  # of a run before, found beside the position
-            else:
-                self._memory.set(trader.index, stop_tick=tick)
-            return
-        if fresh:
-            trader.arm(tick, self._out.now_ns)
+        if found is not None and not (
+            found.alive and found.cancelled_ns == FAR_NS
+            and found.approved.side is side and found.approved.quantity >= abs(held)
+        ):  # fmt: skip
+            found = None
+        if fresh:  # a stop of a run before may stand beside the position
+            trader.arm(tick if found is None else found.approved.trigger, self._out.now_ns)
         else:
             self._memory.set(trader.index, stop_tick=tick)
+        if found is not None:
+            return
         lots = abs(held) + (order.remaining if order is not None and entry else 0)
         approved = self._gate.stop(trader.index, side, lots, tick, self._out.now_ns, self.ledger)
         trader.stop_id = approved.client_id

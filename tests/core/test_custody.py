@@ -430,9 +430,8 @@ def test_a_stop_that_is_shown_is_not_lost() -> None:
     assert orders_of(scene.log, Purpose.EXIT) == []
 
 
-def test_a_stop_taken_for_lost_that_shows_itself_later_is_cancelled() -> None:
-    """The venue may show a new order seconds late: a stop given up as lost is taken back once the position is closed,
-    and again when a reading shows it."""
+def given_up() -> tuple[Scene, ApprovedOrder]:
+    """A position closed because two readings did not show its stop, and that stop."""
     scene = held()
     stop = stop_of(scene)
     for _ in range(2):
@@ -441,6 +440,13 @@ def test_a_stop_taken_for_lost_that_shows_itself_later_is_cancelled() -> None:
     leaving = orders_of(scene.log, Purpose.EXIT)[0]
     scene.step(Fill(scene.now_ns, leaving.client_id, 77, 0, Side.SELL, MID, 8, 0, False, scene.now_ns))
     scene.report(leaving, OrderState.FILLED, 8)
+    return scene, stop
+
+
+def test_a_stop_taken_for_lost_that_shows_itself_later_is_cancelled() -> None:
+    """The venue may show a new order seconds late: a stop given up as lost is taken back once the position is closed,
+    and again when a reading shows it."""
+    scene, stop = given_up()
     scene.run(1_100)
     assert cancels(scene.log)[-1] == stop.client_id
     mark = len(scene.log)
@@ -451,14 +457,7 @@ def test_a_stop_taken_for_lost_that_shows_itself_later_is_cancelled() -> None:
 
 def test_a_stop_shown_after_it_was_given_up_is_read_again_soon() -> None:
     """A reading that a fill overtook cannot take the stop back; the next one comes within half a second, not ten."""
-    scene = held()
-    stop = stop_of(scene)
-    for _ in range(2):
-        scene.run(1_000)
-        scene.read()
-    leaving = orders_of(scene.log, Purpose.EXIT)[0]
-    scene.step(Fill(scene.now_ns, leaving.client_id, 77, 0, Side.SELL, MID, 8, 0, False, scene.now_ns))
-    scene.report(leaving, OrderState.FILLED, 8)
+    scene, stop = given_up()
     scene.read(shown(stop))
     mark = len(scene.log)
     scene.run(500)
